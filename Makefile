@@ -1,0 +1,42 @@
+# `make` alone prints this list. Every target does its own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check slow bench docs clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+demo: .venv/.installed  ## a sweep of 20 trials with pruning on embedded data, no account, no network
+	WANDB_MODE=offline $(BIN)/python -m vae -m sweep=quick data=mnist_5k
+
+test: check  ## linters, type checker and the tests, with coverage
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term
+
+check: .venv/.installed  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+slow: .venv/.installed  ## tests that take minutes; those of real MNIST need VAE_DATA
+	$(BIN)/python -m pytest -m slow
+
+bench: .venv/.installed  ## an epoch beside a plain loop's, start-up time, memory; writes results/bench_epoch.json
+	$(BIN)/python scripts/bench_epoch.py
+
+docs: .venv/.installed  ## the README's pictures, from the classic experiment; needs MNIST
+	$(BIN)/python scripts/reproduce.py classic
+	cp results/reproduced/classic/samples_epoch_010.png docs/pictures/samples.png
+	cp results/reproduced/classic/reconstruction_epoch_010.png docs/pictures/reconstructions.png
+	cp results/reproduced/classic/curves.png docs/pictures/curves.png
+
+clean:  ## removes .venv and caches, keeps results
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info .coverage
+
+.venv/.installed: setup.cfg setup.py pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@
