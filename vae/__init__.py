@@ -1,0 +1,28 @@
+"""Variational Autoencoder research sweeps: compose from YAML, train, sweep, compare.
+
+Names are loaded when they are first used: `import vae` costs no torch import.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "VAE": "vae.models",
+    "load": "vae.run",
+    "loss_function": "vae.functional",
+    "test": "vae.classic",
+    "train": "vae.classic",
+}
+__all__ = ["VAE", "__version__", "load", "loss_function", "test", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vae' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

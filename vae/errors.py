@@ -1,0 +1,23 @@
+"""What went wrong, for a person: what was given, what is allowed, where, and what to do next."""
+
+
+class UserError(Exception):
+    """A mistake that a message can mend; the command line prints it without a traceback and exits with `exit_code`."""
+
+    exit_code = 2
+
+
+class NonFiniteError(UserError):
+    """A loss or metric became NaN or infinite; the message names metric, epoch and steps."""
+
+    exit_code = 3
+
+
+class StorageError(UserError):
+    """A file could not be read or written (disk full, damaged checkpoint); the message names it."""
+
+    exit_code = 4
+
+
+class Pruned(Exception):  # noqa: N818  (a verdict, not a mistake)
+    """The study told this trial to stop: it ends cleanly, as pruned."""

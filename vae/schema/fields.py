@@ -1,0 +1,14 @@
+"""How a field states its bounds: `vae.config.check` reads them from the metadata."""
+
+from dataclasses import field
+from typing import Any
+
+
+def number(default: Any, **bounds: float) -> Any:
+    """A numeric field; `bounds` are at_least, above, at_most, below."""
+    return field(default=default, metadata=bounds)
+
+
+def choice(default: str, *others: str) -> Any:
+    """A string field with a closed set of values."""
+    return field(default=default, metadata={"choices": (default, *others)})
