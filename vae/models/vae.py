@@ -1,0 +1,161 @@
+"""The VAE: encoder, prior, decoder, likelihood. A model maps; what is minimised is the objective's affair.
+
+Shapes: K samples (or none), B images, Z latent dimensions, (C, H, W) an image, L labels.
+"""
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from vae.errors import UserError
+from vae.functional import at_least_fp32, normal_log_density, reparameterize, soft_bound
+from vae.likelihoods import Bernoulli, Likelihood
+from vae.models.layers import WithLabels, mlp
+from vae.priors import Components, Prior, StandardNormal
+
+LOGVAR_LIMIT = 20.0
+"""|log sigma^2| stays below: e^20 is far beyond any use, and e^90 would overflow fp32."""
+
+
+class VAE(nn.Module):
+    """A Variational Autoencoder (Kingma and Welling, 2014), by default with a fully connected encoder and decoder.
+
+    `encoder` maps images (B, C, H, W) to (B, 2 Z), `decoder` maps z (B, Z) to logits (B, C, H, W); given both,
+    `hidden_size`, `depth`, `activation` and `dropout` are not used. `likelihood` turns logits into pixels. With
+    `n_labels` above 0 the model is conditional, and both networks take labels (B, L), one-hot, as second argument.
+
+    >>> model = VAE(latent_size=2, hidden_size=16)
+    >>> reconstruction, mu, logvar = model(torch.rand(3, 1, 28, 28))
+    >>> reconstruction.shape, mu.shape
+    (torch.Size([3, 1, 28, 28]), torch.Size([3, 2]))
+    """
+
+    def __init__(
+        self,
+        latent_size: int = 20,
+        hidden_size: int = 400,
+        *,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        depth: int = 1,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        likelihood: Likelihood | None = None,
+        prior: Prior | None = None,
+        n_labels: int = 0,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.latent_size = latent_size
+        self.image_shape = image_shape
+        self.n_labels = n_labels
+        self.likelihood = likelihood or Bernoulli()
+        if encoder is None or decoder is None:
+            pixels, hidden = prod(image_shape), [hidden_size] * depth
+            into = mlp([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
+            out = mlp([latent_size + n_labels, *hidden, pixels], activation, dropout)
+            encoder = nn.Sequential(nn.Flatten(), *into)
+            decoder = nn.Sequential(*out, nn.Unflatten(-1, image_shape))
+            if n_labels:
+                encoder, decoder = WithLabels(encoder), WithLabels(decoder)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.prior = prior or StandardNormal(latent_size)
+
+    @property
+    def noise_size(self) -> int:
+        """Standard normal numbers that one sample of all latent variables takes, for each image."""
+        return self.latent_size
+
+    def encode(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W), or anything with as many pixels -> mu and log sigma^2 of q(z|x), each (B, Z).
+
+        `y` (B,) are labels, which a conditional model needs and another does not look at.
+        """
+        x = x.reshape(-1, *self.image_shape)
+        out = self.encoder(x, self.one_hot(y)) if self.n_labels else self.encoder(x)
+        mu, logvar = at_least_fp32(out).chunk(2, dim=-1)
+        return mu, soft_bound(logvar, LOGVAR_LIMIT)
+
+    def reparameterize(self, mu: Tensor, logvar: Tensor, eps: Tensor | None = None) -> Tensor:
+        """z ~ q(z|x), (B, Z); `eps` is standard normal noise of that shape, drawn here if it is not given."""
+        return reparameterize(mu, logvar, torch.randn_like(mu) if eps is None else eps)
+
+    def draw(self, mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
+        """All latent variables, as a function of the noise: (B, Z), (B, Z), (K, B, noise_size) -> the last's shape."""
+        return self.reparameterize(mu, logvar, eps)
+
+    def log_q(self, z: Tensor, mu: Tensor, logvar: Tensor, stop_gradient: bool = False) -> Tensor:
+        """log q(z|x) by dimension, (K, B, noise_size); with `stop_gradient` a function of z alone, as of constants."""
+        return (
+            normal_log_density(z, mu.detach(), logvar.detach()) if stop_gradient else normal_log_density(z, mu, logvar)
+        )
+
+    def components(self) -> Components:
+        """What the prior has from the encoder (see `Prior.components`); pseudo-inputs take the labels in turn."""
+        return self.prior.components(lambda u: self.encode(u, self.labels_in_turn(len(u), u.device)))
+
+    def log_prior(self, z: Tensor, components: Components = None) -> Tensor:
+        """log p(z) of all latent variables, (K, B, noise_size) -> (K, B)."""
+        return self.prior.log_prob(z, components)
+
+    def rates(self, z: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+        """Terms (K, B, R) or (B, R) that sum to KL(q(z|x) || p(z)), or to an estimate of it from the samples z.
+
+        By dimension where the KL has a closed form; else R = 1, and the term is log q(z|x) - log p(z).
+        """
+        closed = self.prior.closed_form_rates(mu, logvar)
+        if closed is not None:
+            return closed
+        log_q = self.log_q(z, mu, logvar).sum(-1)
+        return (log_q - self.log_prior(z, self.components())).unsqueeze(-1)
+
+    def decode_logits(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, Z) -> (B, C, H, W), the likelihood's parameters: the numerically stable way to a loss."""
+        return at_least_fp32(self.decoder(z, self.one_hot(y)) if self.n_labels else self.decoder(z))
+
+    def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """(B, Z) -> (B, C, H, W), the mean image in [0, 1]."""
+        return self.likelihood.mean(self.decode_logits(z, y))
+
+    def log_likelihood(self, x: Tensor, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """log p(x|z) of images (B, C, H, W) for samples (K, B, noise_size) or (B, noise_size) -> (K, B) or (B,)."""
+        lead = z.shape[:-1]
+        x = x.reshape(-1, *self.image_shape)
+        if len(lead) == 2:
+            k = lead[0]
+            x = x.expand(k, *x.shape).flatten(0, 1)
+            y = None if y is None else y.expand(k, -1).flatten()
+        logits = self.decode_logits(z.flatten(0, -2), y)
+        return self.likelihood.log_prob(x, logits).view(lead)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Reconstruction in data space from one sample of z, mu and log sigma^2."""
+        mu, logvar = self.encode(x, y)
+        return self.decode(self.reparameterize(mu, logvar), y), mu, logvar
+
+    @torch.no_grad()
+    def sample(self, n: int | Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Mean images (n, C, H, W) of z drawn from the prior; `generator` lives on the model's device.
+
+        A conditional model takes labels (n,) in place of n, and draws those; given a number, all labels in turn.
+        """
+        device = next(self.parameters()).device
+        labels = n.to(device) if isinstance(n, Tensor) else self.labels_in_turn(n, device)
+        count = n if isinstance(n, int) else len(n)
+        return self.decode(self.sample_prior(count, device, generator), labels)
+
+    def sample_prior(self, n: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
+        """(n, noise_size): what `decode` takes, drawn from the prior."""
+        return self.prior.sample(n, device, generator, self.components())
+
+    def labels_in_turn(self, n: int, device: torch.device) -> Tensor | None:
+        """0, 1, ..., L - 1, 0, 1, ... of a conditional model, (n,); None of another."""
+        return torch.arange(n, device=device) % self.n_labels if self.n_labels else None
+
+    def one_hot(self, y: Tensor | None) -> Tensor:
+        """(B,) -> (B, L). Raises UserError where there are no labels."""
+        if y is None:
+            raise UserError(f"This model is conditional on {self.n_labels} labels: give them, as an integer per image.")
+        return (y.unsqueeze(-1) == torch.arange(self.n_labels, device=y.device)).float()

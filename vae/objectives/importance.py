@@ -1,0 +1,73 @@
+"""Importance-weighted bounds: log 1/K sum_k w_k, with w = p(x, z) / q(z|x), which approaches log p(x) as K grows."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, softmax
+
+from vae.functional import log_mean_exp
+from vae.models import VAE
+from vae.objectives.terms import Terms, noise_for
+
+
+@dataclass(frozen=True)
+class Iwae:
+    """The importance-weighted bound and its own gradient (Burda et al., 2016, section 3).
+
+    The loss is minus the bound; distortion and rate are those of the average sample, so that -(distortion + rate)
+    is the ELBO and lies below the bound.
+    """
+
+    samples: int = 5
+
+    def level(self, step: int) -> float:
+        """Nothing of it depends on the step."""
+        return 1.0
+
+    def __call__(
+        self,
+        model: VAE,
+        x: Tensor,
+        eps: Tensor | None = None,
+        y: Tensor | None = None,
+        level: Tensor | float | None = None,
+    ) -> Terms:
+        """See `Objective`."""
+        mu, logvar = model.encode(x, y)
+        z = model.draw(mu, logvar, noise_for(model, x, self.samples, eps))
+        log_likelihood = model.log_likelihood(x, z, y)
+        rate = model.log_q(z, mu, logvar).sum(-1) - model.log_prior(z, model.components())
+        bound = log_mean_exp(log_likelihood - rate)
+        return Terms(-bound, -log_likelihood.mean(0), rate.mean(0))
+
+
+@dataclass(frozen=True)
+class Dreg(Iwae):
+    """The same bound with the doubly reparameterised gradient (Tucker et al., 2019).
+
+    To the encoder, the gradient is sum_k v_k^2 d log w_k / dz_k dz_k / dphi with the normalised weights v, where
+    q's parameters inside log w count as constants; to decoder and prior it is that of `Iwae`. In expectation
+    both are the same; this one's signal does not drown as K grows. `loss` has the value of minus the bound.
+    """
+
+    def __call__(
+        self,
+        model: VAE,
+        x: Tensor,
+        eps: Tensor | None = None,
+        y: Tensor | None = None,
+        level: Tensor | float | None = None,
+    ) -> Terms:
+        """See `Objective`."""
+        mu, logvar = model.encode(x, y)
+        z = model.draw(mu, logvar, noise_for(model, x, self.samples, eps))
+        weights: list[Tensor] = []
+        if z.requires_grad:
+            # All densities see this view of z alone, so each path back to the encoder is weighted exactly once
+            # more, also where z2 is itself a function of z1.
+            z = z.view_as(z)
+            z.register_hook(lambda grad: grad * weights[0])  # type: ignore[no-untyped-call]
+        log_likelihood = model.log_likelihood(x, z, y)
+        rate = model.log_q(z, mu, logvar, stop_gradient=True).sum(-1) - model.log_prior(z, model.components())
+        log_w = log_likelihood - rate
+        weights.append(softmax(log_w.detach(), 0).unsqueeze(-1))
+        return Terms(-log_mean_exp(log_w), -log_likelihood.mean(0), rate.mean(0))

@@ -1,0 +1,80 @@
+"""Names -> optimizers, and learning-rate schedules as pure functions of the step."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from vae.config import lookup
+
+
+def adam(parameters: Iterable[nn.Parameter], *, beta1: float, beta2: float, **settings: Any) -> torch.optim.Optimizer:
+    """Adam with the fused kernel, on CPU and CUDA."""
+    return torch.optim.Adam(parameters, betas=(beta1, beta2), fused=True, **settings)
+
+
+def adamw(parameters: Iterable[nn.Parameter], *, beta1: float, beta2: float, **settings: Any) -> torch.optim.Optimizer:
+    """AdamW with the fused kernel, on CPU and CUDA."""
+    return torch.optim.AdamW(parameters, betas=(beta1, beta2), fused=True, **settings)
+
+
+def rmsprop(parameters: Iterable[nn.Parameter], **settings: Any) -> torch.optim.Optimizer:
+    """RMSprop over lists of tensors: torch has no fused kernel for it."""
+    return torch.optim.RMSprop(parameters, foreach=True, **settings)
+
+
+def sgd(parameters: Iterable[nn.Parameter], **settings: Any) -> torch.optim.Optimizer:
+    """SGD with the fused kernel, on CPU and CUDA."""
+    return torch.optim.SGD(parameters, fused=True, **settings)
+
+
+OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "sgd": sgd,
+}
+
+
+def build(name: str, parameters: Iterable[nn.Parameter], **settings: Any) -> torch.optim.Optimizer:
+    """The optimizer of that name; raises UserError with the choices."""
+    return lookup(name, OPTIMIZERS, "optimizer.name")(parameters, **settings)
+
+
+STAIRS = 8
+
+
+def stair(t: float) -> int:
+    """Which of eight stairs a progress t in [0, 1] is on, each three times as long as the one before.
+
+    Burda et al. (2016, section 5): 3^i epochs each, 3,280 in all, at the learning rate 1e-3 * 10^(-i / 7).
+
+    >>> [stair(epoch / 3280) for epoch in (0, 1, 3, 4, 12, 13, 3279, 3280)]
+    [0, 1, 1, 2, 2, 3, 7, 7]
+    """
+    total = (3**STAIRS - 1) // 2
+    return sum(t >= (3**i - 1) / 2 / total for i in range(1, STAIRS))
+
+
+SCHEDULES: Mapping[str, Callable[[float, float], float]] = {
+    "constant": lambda t, end: 1.0,
+    "linear": lambda t, end: 1 + t * (end - 1),
+    "cosine": lambda t, end: end + (1 - end) * 0.5 * (1 + math.cos(math.pi * t)),
+    "exponential": lambda t, end: end**t,
+    "stairs": lambda t, end: end ** (stair(t) / (STAIRS - 1)),
+}
+"""Progress t in [0, 1] and the final fraction -> the learning rate over its peak."""
+
+
+def lr_factor(step: int, *, steps: int, schedule: str, warmup_steps: int, final_fraction: float) -> float:
+    """Learning rate of a step (from 0) over its peak: a linear rise through the warm-up, then the schedule.
+
+    >>> [lr_factor(s, steps=4, schedule="linear", warmup_steps=2, final_fraction=0.5) for s in range(4)]
+    [0.5, 1.0, 1.0, 0.75]
+    """
+    if step < warmup_steps:
+        return (step + 1) / warmup_steps
+    t = (step - warmup_steps) / max(1, steps - warmup_steps)
+    return SCHEDULES[schedule](min(1.0, t), final_fraction)
