@@ -1,0 +1,180 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb_offline
+from conftest import ROOT
+from PIL import Image
+
+from vae import tracking
+from vae.errors import Pruned, StorageError
+from vae.schema import Wandb as Settings
+from vae.tracking import JsonLines, Trackers, Wandb
+
+CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
+
+
+def test_json_lines_are_there_at_once_and_the_summary_at_the_end(tmp_path: Path) -> None:
+    tracker = JsonLines(tmp_path)
+    tracker.log(1, {"val/elbo": -1.5, "broken": float("nan")})
+    assert tracking.read_rows(tmp_path / "metrics.jsonl") == [{"epoch": 1, "val/elbo": -1.5, "broken": None}]
+    tracker.finish({"state": "finished", "value": float("-inf"), "nested": {"a": [1.0, float("inf")]}})
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary == {"state": "finished", "value": None, "nested": {"a": [1.0, None]}}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["metrics.jsonl", "summary.json"]
+
+
+def test_a_continued_run_drops_the_rows_that_are_done_again_and_a_line_cut_short(tmp_path: Path) -> None:
+    rows = "".join(f'{{"epoch": {i}, "x": {i}}}\n' for i in (1, 2, 3))
+    (tmp_path / "metrics.jsonl").write_text(rows + '{"epoch": 4, "x"')
+    tracker = JsonLines(tmp_path, from_epoch=2)
+    tracker.log(3, {"x": 33})
+    assert [row["x"] for row in tracking.read_rows(tmp_path / "metrics.jsonl")] == [1, 2, 33]
+
+
+def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n')
+    JsonLines(tmp_path)
+    assert tracking.read_rows(tmp_path / "metrics.jsonl") == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    tracker = JsonLines(tmp_path)
+    tracker.path.unlink()
+    tracker.path.symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written \(.*No space left"):
+        tracker.log(1, {"x": 1.0})
+
+
+class Fake:
+    """Stands where W&B's run object would; fails from the n-th call on."""
+
+    def __init__(self, fails_from: int) -> None:
+        self.calls, self.fails_from = 0, fails_from
+
+    def log(self, row: Any) -> None:
+        self.calls += 1
+        if self.calls >= self.fails_from:
+            raise RuntimeError("the server is gone")
+
+
+def test_an_outage_warns_once_and_stops_nothing(tmp_path: Path) -> None:
+    tracker = Wandb.__new__(Wandb)
+    tracker._failed = tracker._stop = False
+    tracker._run = Fake(fails_from=2)
+    both = Trackers(JsonLines(tmp_path), tracker)
+    both.log(1, {"x": 1.0})
+    with pytest.warns(UserWarning, match="the server is gone. The run goes on"):
+        both.log(2, {"x": 2.0})
+    both.log(3, {"x": 3.0})  # a second warning would be an error
+    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 3
+    tracker._request_stop()
+    with pytest.raises(Pruned, match="dashboard"):
+        both.log(4, {"x": 4.0})
+
+
+def test_the_id_of_a_run_stays_with_its_folder(tmp_path: Path) -> None:
+    first = tracking.run_id(tmp_path)
+    assert tracking.run_id(tmp_path) == first
+    (tmp_path / "other").mkdir()
+    assert tracking.run_id(tmp_path / "other") != first
+
+
+@pytest.mark.parametrize(
+    ("environment", "files", "mode"),
+    [
+        ({}, {}, "offline"),
+        ({"WANDB_API_KEY": "x" * 40}, {}, "online"),
+        ({"WANDB_MODE": "disabled", "WANDB_API_KEY": "x" * 40}, {}, "disabled"),
+        ({}, {".netrc": "machine api.wandb.ai login user password 123"}, "online"),
+        ({}, {".netrc": "machine elsewhere.org login user password 123"}, "offline"),
+        ({}, {".netrc": "not a netrc at all {"}, "offline"),
+        ({"WANDB_BASE_URL": "http://127.0.0.1:8080"}, {".netrc": "machine 127.0.0.1 login u password 1"}, "online"),
+    ],
+    ids=str,
+)
+def test_auto_is_online_only_where_a_key_is_configured(
+    environment: dict[str, str], files: dict[str, str], mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    assert tracking.wandb_mode("auto") == mode
+    assert tracking.wandb_mode("offline") == "offline"
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from PIL import Image
+from vae.schema import Wandb as Settings
+from vae.tracking import Wandb
+folder = Path(sys.argv[1])
+config = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
+run = Wandb(Settings(mode="offline", tags=["mine"]), folder, config, "t001-z2", "study")
+print(run.place)
+run.log(1, {"val/elbo": -2.0})
+run.log(2, {"val/elbo": -1.0})
+Image.new("L", (4, 4)).save(folder / "x.png")
+run.image("samples", folder / "x.png", 2)
+if sys.argv[2] == "kill":
+    import os, time
+    time.sleep(2.5)
+    os.kill(os.getpid(), 9)
+run.finish({"state": sys.argv[2], "value": -1.0, "overrides": ["a=1"], "trial": None})
+"""
+
+
+def script(folder: Path, state: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", SCRIPT, str(folder), state]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(("state", "code"), [("finished", 0), ("pruned", 0), ("failed", 1)])
+def test_an_offline_run_holds_name_group_config_history_images_and_its_end(
+    state: str, code: int, tmp_path: Path
+) -> None:
+    done = script(tmp_path, state)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("W&B offline: wandb sync ")
+    assert done.stderr == ""
+    run = wandb_offline.read(tmp_path)
+    assert (run["name"], run["group"], run["job_type"], run["project"]) == ("t001-z2", "study", "train", "vae-sweeps")
+    assert sorted(run["tags"]) == ["digits", "mine", "mlp"]
+    assert run["config"]["model"] == {"name": "mlp", "latent_size": 2}
+    assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [-2.0, -1.0]
+    (image,) = (row["samples"] for row in run["history"] if "samples" in row)
+    with Image.open(run["files"] / image["path"]) as picture:
+        assert picture.size == (4, 4)
+    assert run["summary"]["value"] == -1.0
+    assert run["exit"] == code
+    assert run["id"] == (tmp_path / "wandb_run_id").read_text()
+
+
+def test_a_killed_run_has_lost_at_most_the_last_second(tmp_path: Path) -> None:
+    assert script(tmp_path, "kill").returncode == -9
+    run = wandb_offline.read(tmp_path)
+    assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [-2.0, -1.0]
+
+
+def test_a_server_that_is_not_there_means_offline_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # discard: nothing listens
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    with pytest.warns(UserWarning, match="W&B: no server within 3 s") as caught:
+        run = Wandb(Settings(mode="online", init_timeout_seconds=3), tmp_path, CONFIG, "name", None)
+    assert len([w for w in caught if "W&B" in str(w.message)]) == 1
+    run.log(1, {"x": 1.0})
+    run.finish({"state": "finished"})
+    assert run.place.startswith("W&B offline")
+    assert wandb_offline.read(tmp_path)["id"] == (tmp_path / "wandb_run_id").read_text()

@@ -1,0 +1,43 @@
+"""Points in two dimensions from points in many."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from vae.errors import UserError
+
+Points = np.ndarray[Any, np.dtype[np.float32]]
+
+SEED = 0
+TSNE_POINTS = 2000
+"""t-SNE and UMAP see the first so many points: more make neither clearer, but slower."""
+
+
+def pca(points: Points) -> Points:
+    """The first two principal components."""
+    from sklearn.decomposition import PCA
+
+    return np.asarray(PCA(2, random_state=SEED).fit_transform(points), np.float32)
+
+
+def tsne(points: Points) -> Points:
+    """t-SNE (van der Maaten and Hinton, 2008), begun from the principal components."""
+    from sklearn.manifold import TSNE
+
+    perplexity = min(30.0, (len(points) - 1) / 3)
+    return np.asarray(
+        TSNE(2, perplexity=perplexity, init="pca", random_state=SEED, n_jobs=1).fit_transform(points), np.float32
+    )
+
+
+def umap(points: Points) -> Points:
+    """UMAP (McInnes et al., 2018). Raises UserError where the extra is not installed."""
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise UserError(f"evaluation.umap=true needs the extra: pip install vae-sweeps[umap] ({error}).") from error
+    return np.asarray(UMAP(2, random_state=SEED, n_jobs=1).fit_transform(points), np.float32)
+
+
+EMBEDDINGS: Mapping[str, Callable[[Points], Points]] = {"pca": pca, "tsne": tsne, "umap": umap}

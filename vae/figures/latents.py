@@ -1,0 +1,64 @@
+"""Pictures of a latent space, from arrays and decoded images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from vae.figures.embeddings import Points
+from vae.figures.sheets import show, tile
+
+ACTIVE, EMPTY = "#1f6feb", "#c9d1d9"
+
+
+def scatter(points: Points, labels: Points | None, title: str) -> Figure:
+    """(N, 2) points, coloured by their (N,) integer labels if there are any."""
+    figure = Figure(figsize=(5.6, 5), layout="constrained")
+    ax = figure.subplots()
+    size = float(np.clip(8000 / len(points), 4, 24))
+    if labels is None:
+        ax.scatter(points[:, 0], points[:, 1], s=size, lw=0, alpha=0.5, color=ACTIVE)
+    else:
+        classes = np.unique(labels)
+        colours = colormaps["tab10" if len(classes) <= 10 else "turbo"]
+        for i, label in enumerate(classes):
+            colour = colours(i % 10 if len(classes) <= 10 else i / (len(classes) - 1))
+            here = points[labels == label]
+            ax.scatter(here[:, 0], here[:, 1], s=size, lw=0, alpha=0.6, color=colour, label=str(label))
+        if len(classes) <= 30:
+            ax.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+def grid(images: Tensor, columns: int, title: str, rows: Sequence[str] = (), xlabel: str = "") -> Figure:
+    """(N, C, H, W) images row by row, with a name for each row."""
+    count = -(-len(images) // columns)
+    figure = Figure(figsize=(0.5 * columns + 1.1, 0.5 * count + 0.6), layout="constrained")
+    ax = figure.subplots()
+    show(ax, tile(images, columns))
+    ax.set_title(title, fontsize=9)
+    ax.set_xlabel(xlabel, fontsize=8)
+    if rows:
+        height = images.shape[2] + 1
+        ax.set_yticks([height * (i + 0.5) - 1 for i in range(count)], list(rows), fontsize=7)
+        ax.tick_params(length=0)
+    return figure
+
+
+def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) -> Figure:
+    """Rate of each latent dimension, the largest first, in nats per image; `sentence` says what that means."""
+    order = np.argsort(by_dimension)[::-1]
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    ax = figure.subplots()
+    colours = [ACTIVE if active[i] else EMPTY for i in order]
+    ax.bar(range(len(order)), np.asarray(by_dimension)[order], color=colours)
+    ax.set(xlabel="latent dimensions, by their rate (blue: active)", ylabel="nats per image")
+    ax.set_title(sentence, fontsize=8, loc="left", wrap=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.spines[["top", "right"]].set_visible(False)
+    return figure

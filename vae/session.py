@@ -1,0 +1,220 @@
+"""What a run leaves behind and says: trackers, pictures, summary.json, the lines at its start and end."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from vae.console import EpochBar, EpochLines, shape, short
+from vae.data import Batches
+from vae.device import resolve_precision
+from vae.errors import Pruned, StorageError
+from vae.findings import examine, scalars
+from vae.provenance import environment, git_state
+from vae.schema import Evaluation
+from vae.schema import Wandb as WandbSettings
+from vae.tracking import JsonLines, Tracker, Trackers, Wandb
+from vae.trainer import EVAL_SEED, Progress, Task, evaluate
+
+SHOWN_IMAGES = 12
+SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a run besides its config."""
+
+    folder: Path
+    """Where its files go; it exists."""
+    trial: int | None = None
+    """Number in a multirun; None: a single run."""
+    overrides: list[str] = field(default_factory=list)
+    """As given on the command line or by a sweep."""
+
+    @property
+    def shown(self) -> str:
+        """The folder as a person would type it."""
+        return os.path.relpath(self.folder)
+
+
+class Session:
+    """The outward side of one run. `from_epoch` is where a continued run begins, 0 for a new one."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        job: Job,
+        task: Task,
+        from_epoch: int = 0,
+        trial: Tracker | None = None,
+    ) -> None:
+        self._config = config
+        self._job = job
+        self._task = task
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._facts: dict[str, Any] = {
+            "folder": str(job.folder.resolve()),
+            "trial": job.trial,
+            "overrides": job.overrides,
+            **git_state(),
+            **environment(),
+        }
+        trackers: list[Tracker] = [JsonLines(job.folder, from_epoch)]
+        self._say_header()
+        if config["tracking"]["name"] == "wandb":
+            trackers.append(self._open_wandb())
+        epochs = config["trainer"]["epochs"]
+        live = self._console.is_terminal
+        trackers.append(EpochBar(self._console, epochs, from_epoch) if live else EpochLines(self._console))
+        if trial:
+            trackers.append(trial)
+        self.tracker = Trackers(*trackers)
+        self._is_latest = job.trial is None and link_latest(job.folder)
+
+    def draw(self, epoch: int) -> None:
+        """Samples and reconstructions of the model as it is, into the folder and to the trackers."""
+        from vae import figures
+
+        model, test = self._task.model, self._task.splits.test
+        noise = torch.Generator(self._task.generator.device).manual_seed(EVAL_SEED)
+        x, y = next(iter(Batches(test, SHOWN_IMAGES)))
+        with torch.no_grad():
+            model.eval()
+            decoded = model.decode(model.encode(x, y)[0], y)
+            drawn = model.sample(SAMPLES, noise)
+        self._save("samples", f"samples_epoch_{epoch:03d}.png", figures.samples(drawn), epoch)
+        sheet = figures.reconstructions(x, decoded)
+        self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
+
+    def conclude(self, progress: Progress, seconds: float) -> None:
+        """The end of a whole run: the test images, read once; the pictures; the summary; one line."""
+        from vae import figures
+
+        splits = self._task.splits
+        test = evaluate(self._task.model, Batches(splits.test, self._task.eval_batch_size)).named("test")
+        self.draw(progress.best_epoch)
+        self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
+        test |= self._examine(progress.best_epoch)
+        self.tracker.finish(self._summary("finished", progress, seconds) | test)
+        latest = " (results/latest)" if self._is_latest else ""
+        self._say(
+            f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch} · "
+            f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
+        )
+
+    def _examine(self, epoch: int) -> dict[str, float]:
+        """What `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
+        settings = Evaluation(**self._config["evaluation"])
+        if settings == Evaluation():
+            return {}
+        model, folder = self._task.model, self._job.folder
+        found = examine(
+            model,
+            self._task.splits,
+            settings,
+            folder,
+            self._console,
+            picture=lambda name, path: self.tracker.image(name, path, epoch),
+        )
+        if "in_words" in found:
+            self._say(found["in_words"])
+        return scalars(found, "test")
+
+    def abort(self, error: BaseException, progress: Progress, seconds: float) -> None:
+        """The end of a run that was stopped: what there is, marked as what it is."""
+        state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        state = "pruned" if isinstance(error, Pruned) else state
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
+        kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
+        total = self._config["trainer"]["epochs"]
+        self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
+        if state == "interrupted" and self._job.trial is None:
+            self._say(f"Nothing is lost. Go on with: python -m vae trainer.resume={self._job.shown}")
+
+    def _summary(self, state: str, progress: Progress, seconds: float) -> dict[str, Any]:
+        last = progress.history[-1] if progress.history else {}
+        best = next((row for row in progress.history if row["epoch"] == progress.best_epoch), {})
+        return {
+            "state": state,
+            "value": progress.best_elbo if progress.best_epoch else None,
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            **{key: value for key, value in last.items() if key.startswith("train/")},
+            **{key: value for key, value in best.items() if key.startswith("val/")},
+            "seconds": round(seconds, 3),
+            "train_seconds": round(progress.train_seconds, 3),
+            "images_per_second": round(
+                len(self._task.splits.train) * progress.epoch / max(1e-9, progress.train_seconds)
+            ),
+            "parameters": self._parameters(),
+            "device": str(self._task.generator.device),
+            "precision": self._precision(),
+            "threads": torch.get_num_threads(),
+            "pixels_sha256": self._task.splits.pixels_sha256,
+            "seed": self._config["seed"],
+            **self._facts,
+        }
+
+    def _open_wandb(self) -> Wandb:
+        config, job = self._config, self._job
+        group = config["study"] if job.trial is not None else None
+        wandb = Wandb(
+            WandbSettings(**config["tracking"]), job.folder, {**config, "run": self._facts}, self._name(), group
+        )
+        self._facts["wandb_id"] = wandb.id
+        self._say(wandb.place)
+        return wandb
+
+    def _name(self) -> str:
+        """`t007-z16-h400-lr1e-3-b128` in a multirun; the data and the model instead of the number in a single run."""
+        config, model = self._config, self._config["model"]
+        who = f"{config['data']['name']}-{model['name']}" if self._job.trial is None else f"t{self._job.trial:03d}"
+        hidden = f"-h{model['hidden_size']}" if "hidden_size" in model else ""
+        lr = short(config["optimizer"]["lr"])
+        return f"{who}-z{model['latent_size']}{hidden}-lr{lr}-b{config['data']['batch_size']}"
+
+    def _say_header(self) -> None:
+        config, splits, model = self._config, self._task.splits, self._config["model"]
+        hidden = f" · hidden {model['hidden_size']}" if "hidden_size" in model else ""
+        pixels = config["data"]["pixels"]
+        drawn = "" if pixels == "grey" else f", {pixels} binary pixels"
+        held_out = "test" if splits.validation is splits.test else f"{len(splits.validation):,} validation"
+        self._say(
+            f"{config['data']['name']}  {len(splits.train):,} train · {held_out} · {len(splits.test):,} test"
+            f" · {shape(splits.image_shape)}{drawn}"
+            f"    {model['name']}  {self._parameters():,} parameters · latent {model['latent_size']}{hidden}"
+        )
+        device = self._task.generator.device
+        threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
+        self._say(f"device {device} ({threads}{self._precision()})")
+
+    def _parameters(self) -> int:
+        return sum(p.numel() for p in self._task.model.parameters())
+
+    def _precision(self) -> str:
+        return resolve_precision(self._config["trainer"]["precision"], self._task.generator.device)
+
+    def _save(self, name: str, file: str, figure: Any, epoch: int) -> None:
+        path = self._job.folder / file
+        figure.savefig(path, dpi=110, pil_kwargs={"compress_level": 1})
+        self.tracker.image(name, path, epoch)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line)
+
+
+def link_latest(folder: Path) -> bool:
+    """Points results/latest at a run below results/; a run elsewhere leaves it alone (False)."""
+    results = Path("results").resolve()
+    if results not in folder.resolve().parents:
+        return False
+    new = results / ".latest"
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(folder.resolve(), results))
+    new.replace(results / "latest")
+    return True

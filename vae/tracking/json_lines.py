@@ -1,0 +1,77 @@
+"""metrics.jsonl and summary.json: always written, whatever happens elsewhere."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vae.errors import StorageError
+
+
+class JsonLines:
+    """`metrics.jsonl`, a line per epoch, flushed at once; and `summary.json` at the end. Always on.
+
+    `from_epoch` is where a continued run begins: rows after it are of a part that is done again.
+    """
+
+    def __init__(self, folder: Path, from_epoch: int = 0) -> None:
+        self.folder = folder
+        self.path = folder / "metrics.jsonl"
+        kept = [row for row in read_rows(self.path) if row["epoch"] <= from_epoch] if from_epoch else []
+        _replace(self.path, "".join(map(line, kept)))
+
+    def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        with _writing(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(line({"epoch": epoch, **metrics}))
+
+    def image(self, name: str, path: Path, epoch: int) -> None:
+        pass
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        _replace(self.folder / "summary.json", json.dumps(finite(summary), indent=2) + "\n")
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """A row as strict JSON in one line."""
+    return json.dumps(finite(row), allow_nan=False) + "\n"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with _writing(path):
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turns an OSError into a StorageError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} could not be written ({error}).") from error
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a metrics.jsonl; a last line that a kill cut short is left out."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities as None, which JSON lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: finite(v) for key, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, list | tuple) else value
