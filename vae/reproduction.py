@@ -1,0 +1,130 @@
+"""Runs an experiment of conf/experiment/ and compares what it obtains with what its header expects."""
+
+import json
+import operator
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae.config import conf_dir, one_of
+from vae.errors import UserError
+
+RESULTS = Path("results/reproduced")
+EXPECT = re.compile(r"^# Expect +(?P<metric>\S+) (?P<sign>=|<=|>=|<|>) (?P<value>\S+)(?: \+- (?P<tolerance>\S+))?$")
+SIGNS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
+
+
+class Expected(NamedTuple):
+    """One `# Expect` line: METRIC = VALUE +- TOLERANCE, or METRIC < what, a number, a metric or an experiment."""
+
+    metric: str
+    sign: str
+    value: str
+    tolerance: float | None
+
+    def __str__(self) -> str:
+        within = "" if self.tolerance is None else f" +- {self.tolerance:g}"
+        return f"{self.metric} {self.sign} {self.value}{within}"
+
+
+class Outcome(NamedTuple):
+    """What came out, and whether it is what was expected."""
+
+    expected: Expected
+    obtained: float
+    bound: float
+    holds: bool
+
+
+def expectation(name: str) -> Expected:
+    """The expectation in an experiment's header. Raises UserError for an unknown name or a header without one."""
+    folder = Path(conf_dir()) / "experiment"
+    file = folder / f"{name}.yaml"
+    if not file.is_file():
+        raise UserError(f"{name}: no such experiment. {one_of(name, (path.stem for path in folder.glob('*.yaml')))}")
+    found = [match for line in file.read_text(encoding="utf-8").splitlines() if (match := EXPECT.match(line))]
+    if len(found) != 1:
+        raise UserError(f"{file} must have one line `# Expect METRIC = VALUE +- TOLERANCE`, but it has {len(found)}.")
+    metric, sign, value, tolerance = found[0].group("metric", "sign", "value", "tolerance")
+    if (sign == "=") != (tolerance is not None):
+        raise UserError(f"{file}: `=` needs a tolerance, and nothing else does: {found[0].group(0)}")
+    return Expected(metric, sign, value, None if tolerance is None else float(tolerance))
+
+
+def verdict(name: str, expected: Expected, results: Path = RESULTS) -> Outcome:
+    """Compares the summary of a run with what was expected. Raises UserError where a figure is missing."""
+    own = summary(name, results)
+    obtained = figure(own, expected.metric, name)
+    if expected.sign == "=":
+        bound = float(expected.value)
+        assert expected.tolerance is not None
+        return Outcome(expected, obtained, bound, abs(obtained - bound) <= expected.tolerance)
+    if "/" in expected.value:
+        bound = figure(own, expected.value, name)
+    else:
+        try:
+            bound = float(expected.value)
+        except ValueError:
+            bound = figure(summary(expected.value, results), expected.metric, expected.value)
+    return Outcome(expected, obtained, bound, SIGNS[expected.sign](obtained, bound))
+
+
+def summary(name: str, results: Path) -> dict[str, Any]:
+    """`summary.json` of an experiment that has been run."""
+    file = results / name / "summary.json"
+    if not file.is_file():
+        raise UserError(f"{file} is not there: run `python scripts/reproduce.py {name}` first.")
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def figure(content: dict[str, Any], metric: str, name: str) -> float:
+    """A number of a summary."""
+    if not isinstance(content.get(metric), int | float):
+        raise UserError(f"The run of {name} has no {metric}; it ended as {content.get('state')}.")
+    return float(content[metric])
+
+
+def row(name: str, outcome: Outcome, content: dict[str, Any]) -> str:
+    """A line for the table of docs/REPRODUCED.md."""
+    minutes = content["seconds"] / 60
+    hardware = f"{content['device']}, {content['precision']}, {content['threads']} threads, {content['processor']}"
+    cells = (
+        name,
+        str(outcome.expected),
+        f"{outcome.obtained:.3f}",
+        "yes" if outcome.holds else "no",
+        str(content["seed"]),
+        str(content["epochs"]),
+        f"{minutes:.1f} min",
+        hardware,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """`scripts/reproduce.py NAME [KEY=VALUE ...]`: exit code 0 where the expectation holds, 1 where it does not."""
+    if not sys.argv[1:] or sys.argv[1].startswith("-"):
+        names = sorted(path.stem for path in (Path(conf_dir()) / "experiment").glob("*.yaml"))
+        print(f"scripts/reproduce.py NAME [KEY=VALUE ...]\n\nNAME: {', '.join(names)}")
+        sys.exit(2)
+    name, *overrides = sys.argv[1:]
+    try:
+        expected = expectation(name)
+        where = [f"experiment={name}", "tracking=none", f"hydra.run.dir={RESULTS / name}"]
+        done = subprocess.run([sys.executable, "-m", "vae", *where, *overrides], check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+        outcome = verdict(name, expected)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    print(
+        f"\nexpected  {expected}\nobtained  {outcome.obtained:.3f}\nverdict   {'holds' if outcome.holds else 'fails'}"
+    )
+    if overrides:
+        print(f"with other settings than the experiment's: {' '.join(overrides)}")
+    print(row(name, outcome, summary(name, RESULTS)))
+    sys.exit(0 if outcome.holds else 1)
