@@ -1,0 +1,1 @@
+"""The Optuna sweeper as Hydra finds it."""

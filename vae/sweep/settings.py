@@ -1,0 +1,81 @@
+"""What a user may set under `hydra.sweeper`: typed, with a docstring under every field. No optuna is imported here.
+
+Hydra imports this file at every start of every program in the environment, so it holds data classes and nothing else.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Confirm:
+    """Run the best again with fresh seeds once the search is over, and rank them by mean."""
+
+    top: int = 0
+    """How many of the best trials; 0: off."""
+    seeds: int = 3
+    """Fresh seeds for each of them."""
+
+
+@dataclass
+class Sweeper:
+    """Everything under `hydra.sweeper`."""
+
+    _target_: str = "hydra_plugins.vae_optuna.optuna_sweeper.OptunaSweeper"
+    defaults: list[Any] = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}, {"pruner": "none"}])
+    sampler: Any = None
+    """The sampler: an option of the group hydra/sweeper/sampler."""
+    pruner: Any = None
+    """The pruner: an option of the group hydra/sweeper/pruner."""
+    params: Any = None
+    """The space: dotted key -> choice, range, interval, as on the command line, which wins over this."""
+    conditions: Any = None
+    """Conditional keys: {optimizer.momentum: {optimizer: [sgd, rmsprop]}} sweeps the first where the second fits."""
+    custom_search_space: str | None = None
+    """`module.function(cfg, trial)` that suggests more keys with Optuna's own `trial.suggest_...`."""
+    direction: Any = "minimize"
+    """minimize | maximize, or a list of them for several objectives."""
+    objectives: list[str] | None = None
+    """Names of metrics that a job records, to be used as the objectives; null: what the job returns."""
+    constraints: Any = None
+    """Metric -> bound: {test/active_units: ">= 5"}. A trial outside is kept, but never best."""
+    n_trials: int | None = 20
+    """Total of complete and pruned trials in the study, earlier sessions included; null: a whole finite space."""
+    n_jobs: int = 2
+    """Trials at a time."""
+    slots: bool = True
+    """Run trials in n_jobs worker processes that live as long as the sweep; false: in this process. Only where the
+    launcher is basic; the other launchers get batches of n_jobs."""
+    storage: str | None = None
+    """Where the study is kept: an SQLAlchemy URL, journal:FILE, env:NAME (a URL in that environment variable, for
+    URLs with a password); null: study.db in the sweep's folder."""
+    study_name: str | None = None
+    """Name of the study; null: the name of the sweep's folder."""
+    trial_timeout_seconds: float | None = None
+    """A trial that runs longer is stopped and fails; null: no limit."""
+    max_failure_rate: float = 0.5
+    """The sweep stops when more than this share of n_trials has failed; 0: at the first failure."""
+    max_retries: int = 2
+    """How often a trial that was killed or lost is run again."""
+    same_error_limit: int = 3
+    """The sweep stops when so many trials in a row end in the same exception: a bug, not bad luck."""
+    duplicates: str = "reuse"
+    """A suggestion that has been tried before: reuse its value, reseed (run with a new seed), or run it again."""
+    seed_key: str | None = None
+    """Config key of the seed, for reseed and confirm; null: the program has none."""
+    enqueue: list[Any] = field(default_factory=lambda: ["default"])
+    """What to begin with: `default` (the program's own values, where the space holds them), or {key: value}."""
+    confirm: Confirm = field(default_factory=Confirm)
+    """Run the best again with fresh seeds at the end."""
+    resume_overrides: list[str] = field(default_factory=list)
+    """Overrides for a trial that is run again, for example [trainer.resume=true]."""
+    ignore_on_resume: list[str] = field(default_factory=list)
+    """Keys and groups that may differ when a study goes on, for example [tracking, notes]."""
+    check: str | None = None
+    """`module:function` that is called with each corner's config before the study exists and raises what is wrong."""
+    experiment_group: str | None = None
+    """Config group through which the program takes best.yaml, for the command that is printed; null: every override."""
+    heartbeat_seconds: float = 5.0
+    """How often a running trial gives a sign of life."""
+    grace_seconds: float = 30.0
+    """A running trial without a sign of life for so long is taken over."""

@@ -1,0 +1,223 @@
+"""One sweep from beginning to end: what `hydra/sweeper=optuna` runs."""
+
+import logging
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.utils import setup_globals
+from hydra.errors import CompactHydraException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from optuna.samplers import RandomSampler
+from optuna.trial import TrialState
+
+from vae.errors import UserError
+from vae.sweep import results
+from vae.sweep.batches import Batches
+from vae.sweep.console import Board, headline
+from vae.sweep.distributions import overrides_of
+from vae.sweep.engine import Engine
+from vae.sweep.ledger import Heart, Ledger
+from vae.sweep.plan import SEED
+from vae.sweep.policy import Policy
+from vae.sweep.results import CONFIRMS, Confirmed
+from vae.sweep.setup import Setup, is_basic, launcher_of, prepare, uses_slots
+from vae.sweep.slots import Slots
+from vae.sweep.study import Record, open_study
+from vae.sweep.trial import environment
+
+_FIRST_FRESH_SEED = 1000
+
+
+class SweepError(UserError, CompactHydraException):
+    """A UserError that Hydra, too, prints without a traceback: programs that know nothing of vae see it so."""
+
+
+def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> Any:
+    """Searches, and returns the best value, or the values of the Pareto front.
+
+    Raises SweepError for what a user can mend; exits with 130 when it was interrupted.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    setup_globals()
+    try:
+        return _Sweep(prepare(context, task, config, arguments)).run()
+    except UserError as error:
+        told = SweepError(str(error))
+        told.exit_code = error.exit_code
+        raise told from error
+
+
+class _Sweep:
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.owner = uuid.uuid4().hex[:12]
+        settings = setup.settings
+        if settings.storage is None:
+            setup.folder.mkdir(parents=True, exist_ok=True)
+        self.study, storage = open_study(
+            setup.name,
+            setup.storage,
+            setup.record,
+            setup.sampler,
+            setup.pruner,
+            settings.pruner,
+            settings.heartbeat_seconds,
+        )
+        self.ledger = Ledger(self.study, storage, self.owner, settings.grace_seconds)
+        setup.folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(setup.config, setup.folder / "multirun.yaml")
+        if self.ledger.wanted(setup.policy.total, setup.policy.exhaustive):
+            for params in setup.enqueue:
+                self.ledger.enqueue(" ".join(overrides_of(params)), params)
+        self.confirmed: list[Confirmed] = []
+
+    def run(self) -> Any:
+        setup, settings = self.setup, self.setup.settings
+        searched = f"{settings.sampler['name']}, pruning: {settings.pruner.get('name', 'none')}"
+        board = Board(self.ledger, setup.policy.total, list(setup.space.params))
+        say = board.console.print
+        how = f"{settings.n_jobs} slots" if uses_slots(setup) else "by launcher"
+        where = os.path.relpath(setup.folder)
+        say(headline(self.study, setup.policy.total, how, where, searched, setup.space.describe()))
+        interrupted = False
+        try:
+            with _terminate_as_interrupt(), _log_file(setup.folder / "sweep.log"):
+                self._search(self.ledger, setup.policy, board, self._environment)
+                if settings.confirm.top > 0:
+                    self.confirmed = self._confirm(say)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            self._write(say)
+        if interrupted:
+            done = self.ledger.counts()
+            ended = done[TrialState.COMPLETE] + done[TrialState.PRUNED]
+            say(
+                f"stopped after {ended} of {setup.policy.total:g} trials; nothing is lost. Go on with the same command."
+            )
+            raise SystemExit(130)
+        return self._value()
+
+    def _search(self, ledger: Ledger, policy: Policy, board: Board, env: Callable[[int], list[str]]) -> None:
+        settings = self.setup.settings
+        with self._executor(policy) as executor, Heart(ledger, settings.heartbeat_seconds) as heart, board:
+            Engine(ledger, executor, self.setup.plan, policy, heart, board, env).run()
+
+    def _executor(self, policy: Policy) -> Slots | Batches:
+        setup, settings = self.setup, self.setup.settings
+        objectives = 0 if settings.objectives else len(self.study.directions)
+        if uses_slots(setup):
+            jobs = int(min(settings.n_jobs, policy.total))
+            return Slots(jobs, setup.compose, setup.context, setup.task, objectives, settings.trial_timeout_seconds)
+        # The basic launcher runs one job after the other: a batch would only make the sampler wait.
+        jobs = 1 if is_basic(setup) else settings.n_jobs
+        return Batches(jobs, launcher_of(setup), objectives)
+
+    def _environment(self, number: int) -> list[str]:
+        return environment(number, self.study.study_name, self.setup.storage, self.owner)
+
+    def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:
+        """The best trials with fresh seeds, in a study of their own beside the first, with folders confirm/..."""
+        setup, top, seeds = self.setup, self.setup.settings.confirm.top, self.setup.settings.confirm.seeds
+        record = Record({}, setup.record.directions, (), {})
+        name = f"{self.study.study_name}-confirm"
+        again, storage = open_study(
+            name,
+            setup.storage,
+            record,
+            RandomSampler(),
+            optuna.pruners.NopPruner(),
+            {},
+            setup.settings.heartbeat_seconds,
+        )
+        ledger = Ledger(again, storage, self.owner, setup.settings.grace_seconds)
+        best = results.ranked(self.study)[:top]
+        first = setup.plan.seed() + _FIRST_FRESH_SEED
+        for trial in best:
+            for seed in range(first, first + seeds):
+                ledger.enqueue(f"{trial.number}/{seed}", trial.params, **{CONFIRMS: trial.number, SEED: seed})
+        wanted = [t for t in ledger.trials() if t.state != TrialState.FAIL]
+        policy = Policy(len(wanted), max_failure_rate=1.0, max_retries=setup.policy.max_retries)
+
+        def env(number: int) -> list[str]:
+            attributes = ledger.trial(number).user_attrs
+            folder = f"confirm/trial_{attributes[CONFIRMS]:04d}_seed_{attributes[SEED]}"
+            return [*environment(number, name, setup.storage, self.owner), f"hydra.sweep.subdir={folder}"]
+
+        say(f"confirming the best {len(best)} with {seeds} fresh seeds each")
+        self._search(ledger, policy, Board(ledger, policy.total, list(setup.space.params)), env)
+        return results.confirmations(self.study, again)
+
+    def _write(self, say: Callable[[str], None]) -> None:
+        """Files and last words; also after Ctrl-C and when the sweep stops itself."""
+        setup, folder = self.setup, self.setup.folder
+        results.write_trials(self.study, folder / "trials.csv")
+        counts = self.ledger.counts()
+        say("")
+        say(" · ".join(f"{n} {state.name.lower()}" for state, n in counts.items() if n) or "no trials")
+        for found in self.confirmed:
+            say(f"confirmed  #{found.trial.number}  {found.mean:.6g} ± {found.spread:.2g} over {found.seeds} seeds")
+        best = results.best_trials(self.study, self.confirmed)
+        several = len(self.study.directions) > 1
+        for trial in best:
+            path = folder / (f"pareto/trial_{trial.number:04d}.yaml" if several else "best.yaml")
+            path.parent.mkdir(exist_ok=True)
+            repeats = setup.plan.repeats(trial)
+            again = results.again_command(repeats, setup.settings.experiment_group, path)
+            values = ", ".join(f"{value!r}" for value in trial.values)
+            about = [f"Trial {trial.number} of study {self.study.study_name}: {values}", f"Again: {again}"]
+            group = setup.settings.experiment_group
+            leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
+            results.write_best(setup.compose(trial.number, repeats), path, about, leave_out)
+            shown = ", ".join(f"{value:.6g}" for value in trial.values)
+            say(f"best  #{trial.number}  {shown}  {os.path.relpath(path)}\n      {again}")
+        shares = results.importances(self.study)
+        if shares:
+            say("importance  " + " · ".join(f"{key} {share:.2f}" for key, share in shares.items()))
+
+    def _value(self) -> Any:
+        best = results.best_trials(self.study, self.confirmed)
+        if len(self.study.directions) > 1:
+            return [trial.values for trial in best]
+        return best[0].value if best else None
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM, which a cluster sends before it takes a machine away, ends a sweep in order, as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """What is logged under vae.sweep, the tracebacks of failed trials above all, goes to a file as well."""
+    handler = logging.FileHandler(path, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("vae.sweep")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+        handler.close()
