@@ -1,0 +1,187 @@
+"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth]`, all of them without a name.
+
+The machine is noisy: only ratios within one run count.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+ROOT = Path(__file__).resolve().parents[1]
+SECONDS = [2.5, 0.5, 1.7, 0.6, 2.2, 0.9, 0.7, 2.0, 0.55, 1.3, 2.4, 0.8]
+SLEEPER = """
+import time
+from pathlib import Path
+import hydra
+from hydra.core.hydra_config import HydraConfig
+
+@hydra.main(version_base="1.3", config_path=None)
+def sleep(cfg):
+    began = time.time()
+    time.sleep(cfg.seconds)
+    Path(HydraConfig.get().runtime.output_dir, "times").write_text(f"{began} {time.time()}")
+    return cfg.seconds
+
+if __name__ == "__main__":
+    sleep()
+"""
+
+
+def run(folder: Path, *command: str) -> float:
+    """Runs a Python program with this project on its path; seconds of wall time."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    env = {**os.environ, "PYTHONPATH": path, "WANDB_MODE": "offline"}
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return time.perf_counter() - began
+
+
+def trials_of(folder: Path, name: str) -> list[FrozenTrial]:
+    """The trials of a finished sweep under multirun/."""
+    return optuna.load_study(study_name=name, storage=f"sqlite:///{folder}/multirun/{name}/study.db").trials
+
+
+def busy_share(spans: Sequence[tuple[float, float]], slots: int) -> float:
+    """Share of the slots' time that is spent in jobs, between the first start and the last job's start."""
+    first, last = min(began for began, _ in spans), max(began for began, _ in spans)
+    busy = sum(min(ended, last) - began for began, ended in spans)
+    return busy / (slots * (last - first))
+
+
+def idle(folder: Path) -> None:
+    """Twelve jobs of 0.5 to 2.5 s on two slots, rolling and in batches of two."""
+    (folder / "sleeper.py").write_text(SLEEPER)
+    choices = f"+seconds=choice({','.join(map(str, SECONDS))})"
+    common = ["sleeper.py", "-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", choices]
+    common += ["hydra.sweeper.sampler.seed=1", "hydra.sweeper.n_trials=12", "hydra.sweeper.duplicates=run"]
+    ways = {"rolling slots": [], "batches (joblib)": ["hydra/launcher=joblib"]}
+    for i, (name, more) in enumerate(ways.items()):
+        try:
+            run(folder, *common, f"hydra.sweep.dir=idle{i}", *more)
+        except SystemExit as error:
+            print(f"  {name:18} not run: {str(error).strip().splitlines()[-1]}")
+            continue
+        files = (folder / f"idle{i}").glob("*/times")
+        spans = [tuple(map(float, file.read_text().split())) for file in files]
+        share = busy_share([(began, ended) for began, ended in spans], 2)
+        print(f"  {name:18} busy {share:.1%} of the time from the first start to the last")
+
+
+def overhead(folder: Path) -> None:
+    """Seconds per trial beyond training, on one persistent worker, and where they go."""
+    for tracking in ("none", "wandb"):
+        arguments = ["data=digits", "trainer.epochs=2", f"tracking={tracking}", f"study={tracking}"]
+        limits = ["sweep.n_trials=16", "sweep.n_jobs=1"]
+        run(folder, "-m", "vae", "-m", "sweep=random", *arguments, *limits)
+        trials = trials_of(folder, tracking)[4:]  # the first ones load torch, data and fonts
+        parts: dict[str, list[float]] = {}
+        for trial, following in pairwise(trials):
+            home = Path(trial.user_attrs["folder"])
+            facts = trial.user_attrs["run"]
+            began, ended = trial.datetime_start.timestamp(), trial.datetime_complete.timestamp()
+            launched = (home / ".hydra" / "overrides.yaml").stat().st_mtime
+            summed_up = (home / "summary.json").stat().st_mtime
+            shares = {
+                "ask, compose, launch": launched - began,
+                "job: set-up, validation, test, pictures": summed_up - launched - facts["train_seconds"],
+                "job: end of tracking": ended - summed_up,
+                "to the next trial": following.datetime_start.timestamp() - ended,
+                "training": facts["train_seconds"],
+            }
+            for name, seconds in shares.items():
+                parts.setdefault(name, []).append(seconds)
+        medians = {name: statistics.median(seconds) for name, seconds in parts.items()}
+        beyond = sum(seconds for name, seconds in medians.items() if name != "training")
+        print(f"  tracking={tracking}: {beyond:.3f} s per trial beyond training")
+        for name, seconds in medians.items():
+            print(f"      {seconds:.3f}  {name}")
+
+
+def ways(folder: Path) -> None:
+    """One budget three ways: a fresh process per trial, this sweeper, this sweeper with pruning."""
+    mnist = os.environ.get("VAE_DATA") and (Path(os.environ["VAE_DATA"]) / "MNIST" / "raw").is_dir()
+    data, count, epochs = ("mnist", 12, 6) if mnist else ("mnist_5k", 16, 8)
+    count, epochs = int(os.environ.get("TRIALS", count)), int(os.environ.get("EPOCHS", epochs))
+    common = [f"data={data}", f"trainer.epochs={epochs}", "tracking=none"]
+    limits = [f"sweep.n_trials={count}", "sweep.enqueue=[]"]
+    plain = run(folder, "-m", "vae", "-m", "sweep=random", "study=plain", *common, *limits)
+    pruner = ["hydra/sweeper/pruner=hyperband_by_epoch"]
+    pruned = run(folder, "-m", "vae", "-m", "sweep=random", "study=pruned", *common, *limits, *pruner)
+    trials = trials_of(folder, "plain")
+    loop, found = 0.0, []
+    for trial in trials:
+        home = f"loop/{trial.number}"
+        values = [f"{key}={value}" for key, value in trial.params.items()]
+        loop += run(folder, "-m", "vae", *common, *values, f"hydra.run.dir={home}")
+        found.append(json.loads((folder / home / "summary.json").read_text())["value"])
+    print(f"  {data}, {count} trials of {epochs} epochs, {len(os.sched_getaffinity(0))} cores")
+    complete = [t.value for t in trials_of(folder, "pruned") if t.state == TrialState.COMPLETE]
+    rows = [
+        ("a fresh process per trial", loop, max(found)),
+        ("slots", plain, max(t.value for t in trials)),
+        ("slots and pruning", pruned, max(complete)),
+    ]
+    for name, seconds, best in rows:
+        rate = count / seconds * 3600
+        print(f"  {name:26} {seconds:7.1f} s   best {best:9.2f}   {rate:6.0f} trials/h   {loop / seconds:.1f} times")
+
+
+def growth(folder: Path) -> None:
+    """Milliseconds of ask and tell with n trials in the study: four keys, trivial objective."""
+    from vae.sweep.ledger import Ledger
+    from vae.sweep.samplers import make_sampler
+    from vae.sweep.space import read_space
+    from vae.sweep.storage import absolute, open_storage
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    space = read_space({f"x{i}": "interval(0,1)" for i in range(4)}, [])
+    print(f"  {'':26}" + "".join(f"{n:>12,}" for n in (10, 100, 1000, 5000)))
+    for kind in ("sqlite:///{}.db", "journal:{}.log"):
+        cells: dict[str, list[float]] = {"random": [], "tpe": []}
+        for n in (10, 100, 1000, 5000):
+            storage = open_storage(absolute(kind.format(folder / str(n))))
+            study = optuna.create_study(storage=storage, study_name="s")
+            filling = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+            filling.optimize(lambda t: sum(t.suggest_float(key, 0, 1) for key in space.params), n)
+            study.add_trials(filling.trials)
+            ledger = Ledger(study, storage, "bench", 60)
+            for sampler, seconds in cells.items():
+                study.sampler = make_sampler({"name": sampler, "seed": 0}, space)
+                seconds.append(statistics.median(_ask_and_tell(ledger, list(space.params)) for _ in range(5)))
+        for sampler, seconds in cells.items():
+            print(f"  {kind.partition(':')[0]:8} {sampler:17}" + "".join(f"{1000 * s:9.0f} ms" for s in seconds))
+
+
+def _ask_and_tell(ledger: "Ledger", keys: Sequence[str]) -> float:  # noqa: F821  (imported where it is used)
+    began = time.perf_counter()
+    trial = ledger.take(float("1e9"), exhaustive=False)
+    assert trial is not None
+    ledger.finish(trial.number, TrialState.COMPLETE, [sum(trial.suggest_float(key, 0, 1) for key in keys)])
+    return time.perf_counter() - began
+
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {"idle": idle, "overhead": overhead, "ways": ways, "growth": growth}
+
+
+def main() -> None:
+    """Runs the benchmarks that are named."""
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(f"{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
+        with tempfile.TemporaryDirectory() as folder:
+            BENCHMARKS[name](Path(folder))
+
+
+if __name__ == "__main__":
+    main()
