@@ -10,9 +10,9 @@ from conftest import ROOT
 
 FLOORS = {
     0: ("errors", "schema", "functional", "provenance", "device"),
-    1: ("config", "checkpoint", "console", "tracking", "arguments"),
+    1: ("config", "checkpoint", "console", "tracking", "arguments", "live_report"),
     2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "sweep"),
-    3: ("models",),
+    3: ("models", "report"),
     4: ("objectives",),
     5: ("trainer", "evaluate"),
     6: ("figures",),
@@ -20,7 +20,7 @@ FLOORS = {
     8: ("session",),
     9: ("run",),
     10: ("cli",),
-    11: ("eval_cli", "reproduction", "__main__"),
+    11: ("eval_cli", "report_cli", "compare_cli", "reproduction", "__main__"),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 ALONE = {
@@ -28,7 +28,9 @@ ALONE = {
     "torchvision": {"data"},
     "mlxtend": {"data"},
     "matplotlib": {"figures"},
-    "optuna": {"sweep"},
+    "optuna": {"sweep", "report"},
+    "plotly": {"report"},
+    "jinja2": {"report"},
     "pebble": {"sweep"},
 }
 """Outside packages that only one room knows."""

@@ -37,6 +37,8 @@ def register() -> None:
     for group, options in schema.SCHEMA.items():
         for option, node in options.items():
             store.store(group=f"schema/{group}", name=option, node=node)
+    callback = {"report": {"_target_": "vae.live_report.GridReport"}}
+    store.store(group="hydra/callbacks", name="report", node=callback, package="hydra.callbacks")
 
 
 def check(cfg: DictConfig) -> None:

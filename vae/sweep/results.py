@@ -22,6 +22,8 @@ from vae.sweep.ledger import LEASE
 from vae.sweep.preflight import task_config
 from vae.sweep.trial import FACTS
 
+ASKED = "asked"
+"""Study attribute: the command as it was typed, and the total of trials."""
 CONFIRMS = "confirms"
 """Attribute of a confirmation's trial: the number of the trial that it runs again."""
 _INTERNAL = (LEASE, FACTS, "queued", "queued_by", "starts")
@@ -32,10 +34,23 @@ class Confirmed:
     """A trial that was run again with fresh seeds; the value that found it is not among them, for it was selected."""
 
     trial: FrozenTrial
-    mean: float
-    spread: float
-    """Standard deviation over the seeds; 0 with one seed."""
-    seeds: int
+    values: tuple[float, ...]
+    """One for each seed."""
+
+    @property
+    def mean(self) -> float:
+        """What confirmed trials are ranked by."""
+        return statistics.mean(self.values)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the seeds; 0 with one seed."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
+
+    @property
+    def seeds(self) -> int:
+        """How many fresh seeds came to their end."""
+        return len(self.values)
 
 
 def within_bounds(trial: FrozenTrial) -> bool:
@@ -66,10 +81,7 @@ def confirmations(study: Study, again: Study) -> list[Confirmed]:
     for trial in again.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         values.setdefault(int(trial.user_attrs[CONFIRMS]), []).append(trial.value or 0.0)
     by_number = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
-    found = [
-        Confirmed(by_number[n], statistics.mean(v), statistics.stdev(v) if len(v) > 1 else 0.0, len(v))
-        for n, v in values.items()
-    ]
+    found = [Confirmed(by_number[number], tuple(own)) for number, own in values.items()]
     sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
     return sorted(found, key=lambda c: sign * c.mean)
 
@@ -155,6 +167,15 @@ def program() -> str:
         return f"python -m {spec.name.removesuffix('.__main__')}"
     script = Path(sys.argv[0])
     return f"python {os.path.relpath(script)}" if script.suffix == ".py" else script.name
+
+
+def command_line() -> str:
+    """What was typed, without the path of the interpreter and its own flags."""
+    typed = sys.orig_argv
+    module = getattr(sys.modules["__main__"], "__spec__", None) is not None
+    script = Path(sys.argv[0]).name
+    first = typed.index("-m") + 2 if module else [Path(part).name for part in typed].index(script) + 1
+    return shlex.join([*shlex.split(program()), *typed[first:]])
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

@@ -79,3 +79,5 @@ class Sweeper:
     """How often a running trial gives a sign of life."""
     grace_seconds: float = 30.0
     """A running trial without a sign of life for so long is taken over."""
+    report_every_seconds: float | None = 10.0
+    """How often report.html is written anew while the sweep runs; 0: only at the end; null: never."""

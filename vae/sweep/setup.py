@@ -34,6 +34,7 @@ _AT_LEAST = {
     "heartbeat_seconds": 0.1,
     "grace_seconds": 0.2,
     "trial_timeout_seconds": 0.001,
+    "report_every_seconds": 0,
 }
 
 

@@ -19,6 +19,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from vae.errors import UserError
+from vae.live_report import LiveReport
 from vae.sweep import results
 from vae.sweep.batches import Batches
 from vae.sweep.console import Board, headline
@@ -71,6 +72,7 @@ class _Sweep:
             settings.pruner,
             settings.heartbeat_seconds,
         )
+        self.study.set_user_attr(results.ASKED, {"command": results.command_line(), "total": setup.policy.total})
         self.ledger = Ledger(self.study, storage, self.owner, settings.grace_seconds)
         setup.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(setup.config, setup.folder / "multirun.yaml")
@@ -88,15 +90,17 @@ class _Sweep:
         where = os.path.relpath(setup.folder)
         say(headline(self.study, setup.policy.total, how, where, searched, setup.space.describe()))
         interrupted = False
-        try:
-            with _terminate_as_interrupt(), _log_file(setup.folder / "sweep.log"):
-                self._search(self.ledger, setup.policy, board, self._environment)
-                if settings.confirm.top > 0:
-                    self.confirmed = self._confirm(say)
-        except KeyboardInterrupt:
-            interrupted = True
-        finally:
-            self._write(say)
+        with LiveReport(setup.folder, settings.report_every_seconds) as report:
+            try:
+                with _terminate_as_interrupt(), _log_file(setup.folder / "sweep.log"):
+                    self._search(self.ledger, setup.policy, board, self._environment)
+                    if settings.confirm.top > 0:
+                        self.confirmed = self._confirm(say)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                self._write(say)
+        say(report.told)
         if interrupted:
             done = self.ledger.counts()
             ended = done[TrialState.COMPLETE] + done[TrialState.PRUNED]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from vae.tracking.json_lines import JsonLines, read_rows
+from vae.tracking.json_lines import JsonLines, read_rows, scan_rows
 from vae.tracking.wandb_run import Wandb, run_id, wandb_mode
 
-__all__ = ["JsonLines", "Reporter", "Tracker", "Trackers", "Wandb", "read_rows", "run_id", "wandb_mode"]
+__all__ = ["JsonLines", "Reporter", "Tracker", "Trackers", "Wandb", "read_rows", "run_id", "scan_rows", "wandb_mode"]
 
 
 class Tracker(Protocol):

@@ -57,15 +57,24 @@ def _writing(path: Path) -> Iterator[None]:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a metrics.jsonl; a last line that a kill cut short is left out."""
+    return scan_rows(path)[0]
+
+
+def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Rows of a metrics.jsonl, and the number of lines that are none: cut short by a kill, or damaged."""
     if not path.is_file():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+        return [], 0
+    rows, damaged = [], 0
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(text)
         except json.JSONDecodeError:
-            continue
-    return rows
+            row = None
+        if isinstance(row, dict) and "epoch" in row:
+            rows.append(row)
+        else:
+            damaged += 1
+    return rows, damaged
 
 
 def finite(value: Any) -> Any:

@@ -1,0 +1,157 @@
+"""What the report of a large study costs: seconds to write it, its size, seconds until a browser has it open.
+
+    python scripts/bench_report.py [--trials 1000] [--runs 3]
+
+The study is made up (random draws, a smooth objective, a third of the trials pruned); the pictures and the rows of
+metrics are those of one real run on the embedded digits, copied into every trial's folder.
+"""
+
+import argparse
+import json
+import math
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from vae.provenance import processor
+from vae.report import read, write_page
+
+SPACE = {
+    "model.latent_size": IntDistribution(2, 64, log=True),
+    "model.hidden_size": IntDistribution(64, 1024, log=True),
+    "optimizer.lr": FloatDistribution(1e-4, 1e-2, log=True),
+    "data.batch_size": CategoricalDistribution((64, 128, 256, 512)),
+}
+EPOCHS = 20
+
+
+def main() -> None:
+    """Makes the study, writes and opens its report, prints medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "made_up"
+        make_study(folder, given.trials)
+        command = [sys.executable, "-m", "vae.report_cli", str(folder)]
+        whole = [
+            seconds_of(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(given.runs)
+        ]
+        inside = [seconds_of(lambda: write_page(read(folder), folder / "report.html")) for _ in range(given.runs)]
+        page = folder / "report.html"
+        print(f"{processor()}; {given.trials:,} trials, n = {given.runs}")
+        print(f"vae-report, as a command   {told(whole)}")
+        print(f"  without starting Python, pictures remembered after the first  {told(inside)}")
+        print(f"size                       {page.stat().st_size / 1e6:.1f} MB")
+        opened = [opening_seconds(page) for _ in range(given.runs)]
+        print(f"open in headless Chromium  {told([s for s in opened if s])}" if all(opened) else "no Chromium here")
+
+
+def make_study(folder: Path, trials: int) -> None:
+    """A study.db and a folder per trial, as a sweep leaves them."""
+    run = real_run(folder.parent)
+    folder.mkdir()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(
+        storage=f"sqlite:///{folder / 'study.db'}", study_name=folder.name, direction="maximize"
+    )
+    draw = random.Random(0)
+    made = [make_trial(draw) for _ in range(trials)]
+    study.add_trials(made)
+    for number, trial in enumerate(made):
+        place = folder / f"trial_{number:04d}"
+        place.mkdir()
+        reached = len(trial.intermediate_values)
+        rows = "".join(
+            json.dumps({"epoch": e, "val/elbo": v, "val/rate": 20.0 - e / 10, "train/elbo": v - 1, "lr": 1e-3}) + "\n"
+            for e, v in trial.intermediate_values.items()
+        )
+        (place / "metrics.jsonl").write_text(rows)
+        summary = json.loads((run / "summary.json").read_text())
+        summary |= {"epochs": reached, "val/elbo": trial.intermediate_values[reached], "folder": str(place)}
+        (place / "summary.json").write_text(json.dumps(summary))
+        for picture in run.glob("*.png"):
+            shutil.copy(picture, place)
+
+
+def make_trial(draw: random.Random) -> FrozenTrial:
+    """One random configuration with its learning curve."""
+    params = {
+        "model.latent_size": round(2 * 32 ** draw.random()),
+        "model.hidden_size": round(64 * 16 ** draw.random()),
+        "optimizer.lr": 1e-4 * 100 ** draw.random(),
+        "data.batch_size": draw.choice((64, 128, 256, 512)),
+    }
+    distance = (math.log10(params["optimizer.lr"]) + 2.7) ** 2 + (math.log2(params["model.latent_size"]) - 4) ** 2 / 4
+    best = -98 - 12 * distance + draw.gauss(0, 1)
+    pruned = draw.random() < 0.33
+    reached = draw.randint(2, 8) if pruned else EPOCHS
+    curve = {epoch: best - 60 / epoch for epoch in range(1, reached + 1)}
+    state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+    return create_trial(
+        state=state, value=curve[reached], params=params, distributions=SPACE, intermediate_values=curve
+    )
+
+
+def real_run(folder: Path) -> Path:
+    """One short real run, for its pictures."""
+    place = folder / "real"
+    command = [
+        sys.executable,
+        "-m",
+        "vae",
+        "data=mnist_5k",
+        "trainer.epochs=1",
+        "tracking=none",
+        f"hydra.run.dir={place}",
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return place
+
+
+def opening_seconds(page: Path) -> float | None:
+    """Until the page has built its table and is drawn; None without a browser."""
+    driver, browser = shutil.which("chromedriver"), shutil.which("chromium")
+    if not driver or not browser:
+        return None
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
+        options.add_argument(argument)
+    window = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        begun = time.perf_counter()
+        window.get(page.as_uri())
+        window.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
+        return time.perf_counter() - begun
+    finally:
+        window.quit()
+
+
+def seconds_of(action: object) -> float:
+    """How long it takes."""
+    begun = time.perf_counter()
+    action()  # type: ignore[operator]
+    return time.perf_counter() - begun
+
+
+def told(seconds: list[float]) -> str:
+    """Median and extremes."""
+    return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
+
+
+if __name__ == "__main__":
+    main()

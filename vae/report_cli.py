@@ -1,0 +1,85 @@
+"""The command vae-report: writes the report of a study, a grid or a run."""
+
+import argparse
+import os
+import select
+import sys
+import time
+from pathlib import Path
+
+from vae.cli import fail
+from vae.errors import UserError
+from vae.live_report import EVERY_SECONDS, REPORT
+
+WATCHED = ("study.db*", "*.log", "*/metrics.jsonl", "*/summary.json", "best.yaml")
+IDLE_SHARE = 20
+"""While it watches, it rests so many times as long as the last report took to write."""
+
+
+def main() -> None:
+    """Entry point of `vae-report DIR`."""
+    parser = argparse.ArgumentParser(
+        prog="vae-report",
+        description="Writes DIR/report.html, one self-contained page: the runs of a study or of a grid, compared.",
+    )
+    parser.add_argument("folder", metavar="DIR", help="a study's folder, its name in multirun/, or a run's folder")
+    parser.add_argument("--watch", action="store_true", help="write it anew as runs go on, until standard input ends")
+    parser.add_argument("--every", type=float, default=EVERY_SECONDS, metavar="SECONDS", help="with --watch: how often")
+    given = parser.parse_args()
+    try:
+        if given.watch:
+            watch(Path(given.folder), given.every)
+        else:
+            print(f"report {os.path.relpath(write(given.folder))}")
+    except UserError as error:
+        fail(error)
+
+
+def write(given: str) -> Path:
+    """Writes the report; returns its path. Raises UserError."""
+    from vae import report
+
+    folder = report.find(given)
+    path = folder / REPORT
+    try:
+        report.write_page(report.read(folder), path)
+    except OSError as error:
+        raise UserError(f"{path} could not be written ({error}).") from error
+    return path
+
+
+def watch(folder: Path, every_seconds: float) -> None:
+    """Writes the report when something has changed, and a last time when standard input ends.
+
+    It rests much longer than it works, with the lowest priority: the processor belongs to the runs. A report that
+    could not be written is left for the next time; only the last one counts.
+    """
+    os.nice(19)
+    seen, rest = 0.0, every_seconds
+    while not _ended(rest if every_seconds else None):
+        changed = latest_change(folder)
+        if changed <= seen:
+            continue
+        begun = time.monotonic()
+        try:
+            write(str(folder))
+        except UserError as error:
+            print(error, file=sys.stderr)
+        seen, rest = changed, max(every_seconds, IDLE_SHARE * (time.monotonic() - begun))
+    write(str(folder))
+
+
+def latest_change(folder: Path) -> float:
+    """When anything changed that a report shows, in seconds since 1970."""
+    found = (path.stat().st_mtime for pattern in WATCHED for path in folder.glob(pattern))
+    return max(found, default=0.0)
+
+
+def _ended(timeout_seconds: float | None) -> bool:
+    """Whether standard input was closed within so many seconds; None: waits for it."""
+    readable, _, _ = select.select([sys.stdin], [], [], timeout_seconds)
+    return bool(readable) and not sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main()
