@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40
 FEW_RUNS = 4
-GAP = 1
+GAP = 2
 """Between two columns, in characters."""
 DEFAULT_PAGE = Path("results") / "compare.html"
 

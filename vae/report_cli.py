@@ -12,6 +12,8 @@ from vae.errors import UserError
 from vae.live_report import EVERY_SECONDS, REPORT
 
 WATCHED = ("study.db*", "*.log", "*/metrics.jsonl", "*/summary.json", "best.yaml")
+LOW_PRIORITY = 10
+"""Niceness: beside a busy run on the same core it gets about a tenth of it, and yet comes to an end."""
 IDLE_SHARE = 20
 """While it watches, it rests so many times as long as the last report took to write."""
 
@@ -51,10 +53,10 @@ def write(given: str) -> Path:
 def watch(folder: Path, every_seconds: float) -> None:
     """Writes the report when something has changed, and a last time when standard input ends.
 
-    It rests much longer than it works, with the lowest priority: the processor belongs to the runs. A report that
+    It rests much longer than it works, with a low priority: the processor belongs to the runs. A report that
     could not be written is left for the next time; only the last one counts.
     """
-    os.nice(19)
+    os.nice(LOW_PRIORITY)
     seen, rest = 0.0, every_seconds
     while not _ended(rest if every_seconds else None):
         changed = latest_change(folder)

@@ -82,7 +82,7 @@ def confirmations(study: Study, again: Study) -> list[Confirmed]:
         values.setdefault(int(trial.user_attrs[CONFIRMS]), []).append(trial.value or 0.0)
     by_number = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     found = [Confirmed(by_number[number], tuple(own)) for number, own in values.items()]
-    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
     return sorted(found, key=lambda c: sign * c.mean)
 
 
