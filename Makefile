@@ -4,10 +4,10 @@ BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench docs clean
+.PHONY: help demo test check slow bench bench-report docs clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 demo: .venv/.installed  ## a sweep of 20 trials with pruning on embedded data, no account, no network
 	WANDB_MODE=offline $(BIN)/python -m vae -m sweep=quick data=mnist_5k
@@ -26,11 +26,15 @@ slow: .venv/.installed  ## tests that take minutes; those of real MNIST need VAE
 bench: .venv/.installed  ## an epoch beside a plain loop's, start-up time, memory; writes results/bench_epoch.json
 	$(BIN)/python scripts/bench_epoch.py
 
-docs: .venv/.installed  ## the README's pictures, from the classic experiment; needs MNIST
+bench-report: .venv/.installed  ## the report of 1,000 trials: seconds to write and to open, size
+	$(BIN)/python scripts/bench_report.py
+
+docs: .venv/.installed  ## the pictures of the documentation; needs MNIST and chromium
 	$(BIN)/python scripts/reproduce.py classic
 	cp results/reproduced/classic/samples_epoch_010.png docs/pictures/samples.png
 	cp results/reproduced/classic/reconstruction_epoch_010.png docs/pictures/reconstructions.png
 	cp results/reproduced/classic/curves.png docs/pictures/curves.png
+	$(BIN)/python scripts/draw_pictures.py
 
 clean:  ## removes .venv and caches, keeps results
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info .coverage

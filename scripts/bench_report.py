@@ -1,6 +1,8 @@
 """What the report of a large study costs: seconds to write it, its size, seconds until a browser has it open.
 
-    python scripts/bench_report.py [--trials 1000] [--runs 3]
+    python scripts/bench_report.py [--trials 1000] [--runs 3] [--live]
+
+With --live instead: whether a report that is kept up to date slows a sweep, with and without it in turn.
 
 The study is made up (random draws, a smooth objective, a third of the trials pruned); the pictures and the rows of
 metrics are those of one real run on the embedded digits, copied into every trial's folder.
@@ -19,6 +21,7 @@ import time
 from pathlib import Path
 
 import optuna
+from headless import available, chromium
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -39,7 +42,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--live", action="store_true")
     given = parser.parse_args()
+    if given.live:
+        live(given.runs)
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "made_up"
         make_study(folder, given.trials)
@@ -55,6 +62,25 @@ def main() -> None:
         print(f"size                       {page.stat().st_size / 1e6:.1f} MB")
         opened = [opening_seconds(page) for _ in range(given.runs)]
         print(f"open in headless Chromium  {told([s for s in opened if s])}" if all(opened) else "no Chromium here")
+
+
+def live(runs: int) -> None:
+    """One sweep with two slots, its report written every two seconds and not at all, in turn."""
+    seconds: dict[str, list[float]] = {"2": [], "null": []}
+    for _ in range(runs):
+        for every, measured in seconds.items():
+            with tempfile.TemporaryDirectory() as name:
+                sweep = ["sweep=random", "data=mnist_5k", "trainer.epochs=10", "tracking=none", "sweep.n_trials=16"]
+                more = [f"hydra.sweeper.report_every_seconds={every}", "study=s", f"hydra.sweep.dir={name}/s"]
+                subprocess.run([sys.executable, "-m", "vae", "-m", *sweep, *more], check=True, capture_output=True)
+                trials = optuna.load_study(study_name="s", storage=f"sqlite:///{name}/s/study.db").trials
+                ended = max(t.datetime_complete for t in trials if t.datetime_complete)
+                measured.append((ended - min(t.datetime_start for t in trials if t.datetime_start)).total_seconds())
+    print(f"{processor()}; 16 trials, 2 slots, n = {runs} each, in turn; from the first start to the last end")
+    for every, measured in seconds.items():
+        print(f"{'no report' if every == 'null' else f'report every {every} s':20} {told(measured)}")
+    ratio = statistics.median(seconds["2"]) / statistics.median(seconds["null"])
+    print(f"with : without      {ratio:.3f}")
 
 
 def make_study(folder: Path, trials: int) -> None:
@@ -121,24 +147,13 @@ def real_run(folder: Path) -> Path:
 
 def opening_seconds(page: Path) -> float | None:
     """Until the page has built its table and is drawn; None without a browser."""
-    driver, browser = shutil.which("chromedriver"), shutil.which("chromium")
-    if not driver or not browser:
+    if not available():
         return None
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"):
-        options.add_argument(argument)
-    window = webdriver.Chrome(options=options, service=Service(driver))
-    try:
+    with chromium() as window:
         begun = time.perf_counter()
         window.get(page.as_uri())
         window.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
         return time.perf_counter() - begun
-    finally:
-        window.quit()
 
 
 def seconds_of(action: object) -> float:

@@ -41,6 +41,8 @@ def test_a_wheel_brings_its_configs(wheel: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(site / "bin" / "vae-train"), *RUN]
     assert "best val elbo" in run(command, tmp_path, PYTHONPATH=str(site))
     assert (tmp_path / "results/latest/checkpoint.pt").is_file()
+    report = [sys.executable, str(site / "bin" / "vae-report"), "results/latest"]
+    assert "report results/latest/report.html" in run(report, tmp_path, PYTHONPATH=str(site))
 
 
 def test_a_checkout_needs_no_install(tmp_path: Path) -> None:

@@ -1,30 +1,19 @@
 """The report in a real browser: headless Chromium, from the file system, with no network."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from headless import available, chromium, set_view
 
 from vae import report
 
 from .conftest import Study, make_trials
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no browser: Debian's packages chromium and chromium-driver are not installed"
-)
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
+    not available(), reason="no browser: Debian's packages chromium and chromium-driver are not installed"
 )
 
 
@@ -38,15 +27,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield window
-    window.quit()
+    pytest.importorskip("selenium.webdriver")
+    with chromium() as window:
+        yield window
 
 
 class Page:
@@ -54,12 +37,7 @@ class Page:
 
     def __init__(self, browser, page: Path, width: int = 1200, dark: bool = False) -> None:
         self.browser, self.path = browser, page
-        browser.set_window_size(width, 900)
-        # Chromium has a least width for windows; a telephone's is set by emulation.
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        set_view(browser, width, 900, dark)
         for log in ("browser", "performance"):
             browser.get_log(log)
         browser.get(page.as_uri())

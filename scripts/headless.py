@@ -1,0 +1,49 @@
+"""A headless Chromium for the scripts and tests that look at a report: Debian's `chromium` and `chromium-driver`."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+DRIVER = shutil.which("chromedriver")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",  # as root, in a container
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def available() -> bool:
+    """Whether browser and driver are installed."""
+    return bool(BROWSER and DRIVER)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A selenium WebDriver that keeps the logs of console and network, as long as the context lasts."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(BROWSER)
+    for flag in FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    window = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
+    try:
+        yield window
+    finally:
+        window.quit()
+
+
+def set_view(window: Any, width: int, height: int, dark: bool = False) -> None:
+    """The page's size in pixels and the reader's theme; below 500 pixels it is a telephone's."""
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
