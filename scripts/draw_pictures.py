@@ -76,7 +76,7 @@ def take(window: Any, name: str, first: str, last: str | None = None) -> None:
         window.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
         time.sleep(0.2)
     box = window.execute_script(
-        "const [a, b] = arguments.map(s => document.querySelector(s).getBoundingClientRect());"
+        "const [a, b] = [...arguments].map(s => document.querySelector(s).getBoundingClientRect());"
         "return [a.top + scrollY, b.bottom + scrollY]",
         first,
         last or first,

@@ -119,7 +119,9 @@ def _confirmation(records: Records) -> Iterator[Chart]:
         marker={"symbol": "x-thin-open", "size": 11},
         name="value that found it (selected, not counted)",
     )
-    figure.update_layout(xaxis_title=records.objectives[0], yaxis={"autorange": "reversed"}, legend={"y": -0.3})
+    figure.update_layout(
+        xaxis_title=records.objectives[0], yaxis={"autorange": "reversed"}, legend={"orientation": "h", "y": -0.25}
+    )
     seeds = max(found.seeds for found in records.confirmed)
     caption = f"The best runs again with {seeds} fresh seed{'s' if seeds > 1 else ''} each, best mean first."
     yield Chart("confirmation", "Confirmation over seeds", caption, figure)
@@ -147,13 +149,20 @@ def _timeline(records: Records) -> Iterator[Chart]:
             x=[span[1] - span[0] for span, _, _ in bars],
             y=[f"slot {lane + 1}" for _, _, lane in bars],
             text=[run.name for _, run, _ in bars],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
             hovertemplate=f"%{{text}} ({state}): %{{x:.1f}} s<extra></extra>",
             orientation="h",
             name=state,
             meta=state,
         )
     figure.update_layout(
-        barmode="overlay", xaxis_title="seconds since the first start", yaxis={"autorange": "reversed"}, bargap=0.3
+        barmode="overlay",
+        xaxis_title="seconds since the first start",
+        yaxis={"autorange": "reversed"},
+        bargap=0.3,
+        uniformtext={"minsize": 9, "mode": "hide"},
     )
     seconds = sorted(span[1] - span[0] for span, _ in spans)
     caption = f"Which run had which slot, and when; the median run took {statistics.median(seconds):.1f} s."

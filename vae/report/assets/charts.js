@@ -28,6 +28,7 @@ function themed(layout) {
     ...dressed,
     template: null,
     title: null,
+    width: null,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, 'DejaVu Sans', sans-serif", size: 12, color: css("--fg") },

@@ -55,7 +55,7 @@ function startPair(pictures, kinds) {
   }
 
   function rows(columns, pair) {
-    return columns.map((column) => {
+    return columns.filter((c) => pair.some((i) => c.values[i] !== null)).map((column) => {
       const values = pair.map((i) => column.values[i]);
       const row = element("tr", {}, element("td", { className: "text", textContent: column.name }), ...values.map((v) => element("td", { textContent: show(v) })));
       row.classList.toggle("differs", column.kind === "key" && new Set(values).size > 1);
