@@ -11,7 +11,7 @@ from conftest import ROOT
 FLOORS = {
     0: ("errors", "schema", "functional", "provenance", "device"),
     1: ("config", "checkpoint", "console", "tracking", "arguments", "live_report"),
-    2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "sweep"),
+    2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "naming", "sweep"),
     3: ("models", "report"),
     4: ("objectives",),
     5: ("trainer", "evaluate"),
@@ -25,6 +25,7 @@ FLOORS = {
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 ALONE = {
     "wandb": {"tracking"},
+    "wandb_workspaces": {"tracking"},
     "torchvision": {"data"},
     "mlxtend": {"data"},
     "matplotlib": {"figures"},

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from vae import tracking
 from vae.errors import Pruned, StorageError
 from vae.schema import Wandb as Settings
-from vae.tracking import JsonLines, Trackers, Wandb
+from vae.tracking import JsonLines, Trackers, Wandb, server
 
 CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 
@@ -51,30 +52,46 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 
 
 class Fake:
-    """Stands where W&B's run object would; fails from the n-th call on."""
+    """Stands where W&B's run object would; fails at the n-th call."""
 
-    def __init__(self, fails_from: int) -> None:
-        self.calls, self.fails_from = 0, fails_from
+    def __init__(self, fails_at: tuple[int, ...]) -> None:
+        self.rows: list[Any] = []
+        self.calls, self.fails_at = 0, fails_at
 
     def log(self, row: Any) -> None:
         self.calls += 1
-        if self.calls >= self.fails_from:
+        if self.calls in self.fails_at:
             raise RuntimeError("the server is gone")
+        self.rows.append(row)
 
 
-def test_an_outage_warns_once_and_stops_nothing(tmp_path: Path) -> None:
+def fake(fails_at: tuple[int, ...] = ()) -> Wandb:
     tracker = Wandb.__new__(Wandb)
-    tracker._failed = tracker._stop = False
-    tracker._run = Fake(fails_from=2)
+    tracker._stop, tracker._warned = Event(), set()
+    tracker._run = Fake(fails_at)
+    return tracker
+
+
+def test_an_outage_warns_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tracker = fake(fails_at=(2, 3))
     both = Trackers(JsonLines(tmp_path), tracker)
-    both.log(1, {"x": 1.0})
-    with pytest.warns(UserWarning, match="the server is gone. The run goes on"):
-        both.log(2, {"x": 2.0})
-    both.log(3, {"x": 3.0})  # a second warning would be an error
-    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 3
-    tracker._request_stop()
+    for epoch in (1, 2, 3, 4):
+        both.log(epoch, {"x": float(epoch)})
+    problem = "the server is gone. The run goes on; its metrics are in metrics.jsonl"
+    assert capsys.readouterr().err == f"W&B: {problem}.\n"
+    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 4
+    assert [row["epoch"] for row in tracker._run.rows] == [1, 4]
+    tracker._stop.set()
     with pytest.raises(Pruned, match="dashboard"):
-        both.log(4, {"x": 4.0})
+        both.log(5, {"x": 5.0})
+
+
+def test_a_key_that_wandb_refuses_is_named_and_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    tracker = fake()
+    for epoch in (1, 2):
+        tracker.log(epoch, {"": 1.0, 7: 2.0, "x": 3.0, "y": object()})  # type: ignore[dict-item]
+    assert tracker._run.rows == [{"epoch": epoch, "x": 3.0} for epoch in (1, 2)]
+    assert capsys.readouterr().err == "W&B: it refuses the key '', which is left out.\n"
 
 
 def test_the_id_of_a_run_stays_with_its_folder(tmp_path: Path) -> None:
@@ -119,7 +136,7 @@ from vae.schema import Wandb as Settings
 from vae.tracking import Wandb
 folder = Path(sys.argv[1])
 config = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
-run = Wandb(Settings(mode="offline", tags=["mine"]), folder, config, "t001-z2", "study")
+run = Wandb(Settings(mode="offline"), folder, config, "t001-z2", "study", ["digits", "mlp", "mine"])
 print(run.place)
 run.log(1, {"val/elbo": -2.0})
 run.log(2, {"val/elbo": -1.0})
@@ -148,7 +165,7 @@ def test_an_offline_run_holds_name_group_config_history_images_and_its_end(
     assert done.stderr == ""
     run = wandb_offline.read(tmp_path)
     assert (run["name"], run["group"], run["job_type"], run["project"]) == ("t001-z2", "study", "train", "vae-sweeps")
-    assert sorted(run["tags"]) == ["digits", "mine", "mlp"]
+    assert run["tags"] == ["digits", "mlp", "mine"] + ["pruned"] * (state == "pruned")
     assert run["config"]["model"] == {"name": "mlp", "latent_size": 2}
     assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [-2.0, -1.0]
     (image,) = (row["samples"] for row in run["history"] if "samples" in row)
@@ -166,15 +183,22 @@ def test_a_killed_run_has_lost_at_most_the_last_second(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_not_there_means_offline_with_one_warning(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # discard: nothing listens
     monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
     monkeypatch.delenv("WANDB_MODE", raising=False)
-    with pytest.warns(UserWarning, match="W&B: no server within 3 s") as caught:
-        run = Wandb(Settings(mode="online", init_timeout_seconds=3), tmp_path, CONFIG, "name", None)
-    assert len([w for w in caught if "W&B" in str(w.message)]) == 1
-    run.log(1, {"x": 1.0})
-    run.finish({"state": "finished"})
-    assert run.place.startswith("W&B offline")
-    assert wandb_offline.read(tmp_path)["id"] == (tmp_path / "wandb_run_id").read_text()
+    monkeypatch.setattr(server, "_unreachable_until", 0.0)
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        run = Wandb(Settings(mode="online", init_timeout_seconds=3), folder, CONFIG, name, None)
+        said = capsys.readouterr().err
+        assert said.startswith("W&B: no server (" if name == "first" else "W&B: the server did not answer a short")
+        assert said.endswith("this run goes on offline.\n")
+        assert said.count("\n") == 1
+        run.log(1, {"x": 1.0})
+        run.finish({"state": "finished"})
+        assert run.place.startswith("W&B offline")
+        assert capsys.readouterr().err == ""
+        assert wandb_offline.read(folder)["id"] == (folder / "wandb_run_id").read_text()

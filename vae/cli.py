@@ -1,9 +1,11 @@
 """The commands: `python -m vae` (vae-train) and vae-data. Mistakes are found before anything is created."""
 
+import math
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,11 +39,27 @@ def job(cfg: DictConfig) -> float:
     overrides = list(context.overrides.task)
     folder = Path(context.runtime.output_dir)
     if context.mode == RunMode.MULTIRUN:
-        return run(cfg, Job(folder, int(context.job.num), overrides))
+        try:
+            return run(cfg, Job(folder, int(context.job.num), overrides, swept_keys(Path(context.sweep.dir))))
+        except Pruned:
+            if os.environ.get("VAE_TRIAL"):
+                raise  # the study is told
+            return math.nan  # stopped in the W&B dashboard: the rest of the grid goes on
     try:
         return run(cfg, Job(folder, None, overrides))
     except UserError as error:
         fail(error)  # here, before Hydra adds lines of its own
+
+
+@cache
+def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
+    """Keys that a plain grid gives several values, as Hydra recorded them before its first job."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    recorded = sweep_dir / "multirun.yaml"
+    given = OmegaConf.load(recorded).hydra.overrides.task if recorded.is_file() else []
+    parsed = OverridesParser.create().parse_overrides(list(given))
+    return tuple(o.key_or_group for o in parsed if o.is_sweep_override())
 
 
 def main() -> None:

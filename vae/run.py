@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,8 @@ def run(cfg: DictConfig, job: Job) -> float:
     store = Store(job.folder / "checkpoint.pt", dict(config), settings.checkpoint_every_seconds, resume)
     state = store.read()
     with trial_of_this_job() as trial:
+        if trial:
+            job = replace(job, swept=tuple(trial.params), confirms=trial.confirms)
         session = Session(config, job, task, state["progress"]["epoch"] if state else 0, trial)
         progress = task.restore(state) if state else Progress()
         try:

@@ -1,7 +1,7 @@
 """What a run leaves behind and says: trackers, pictures, summary.json, the lines at its start and end."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from vae.console import EpochBar, EpochLines, shape, short
+from vae.console import EpochBar, EpochLines, shape
 from vae.data import Batches
 from vae.device import resolve_precision
 from vae.errors import Pruned, StorageError
 from vae.findings import examine, scalars
+from vae.naming import run_name, swept_values, tags
 from vae.provenance import environment, git_state
 from vae.schema import Evaluation
 from vae.schema import Wandb as WandbSettings
@@ -34,6 +35,10 @@ class Job:
     """Number in a multirun; None: a single run."""
     overrides: list[str] = field(default_factory=list)
     """As given on the command line or by a sweep."""
+    swept: Sequence[str] = ()
+    """Keys whose values differ between the runs of a multirun."""
+    confirms: int | None = None
+    """The trial that this run repeats with a fresh seed."""
 
     @property
     def shown(self) -> str:
@@ -63,6 +68,7 @@ class Session:
             **git_state(),
             **environment(),
         }
+        self._swept = swept_values(config, job.overrides, job.swept)
         trackers: list[Tracker] = [JsonLines(job.folder, from_epoch)]
         self._say_header()
         if config["tracking"]["name"] == "wandb":
@@ -98,6 +104,7 @@ class Session:
         test = evaluate(self._task.model, Batches(splits.test, self._task.eval_batch_size)).named("test")
         self.draw(progress.best_epoch)
         self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
+        self._draw_latents(progress.best_epoch)
         test |= self._examine(progress.best_epoch)
         self.tracker.finish(self._summary("finished", progress, seconds) | test)
         latest = " (results/latest)" if self._is_latest else ""
@@ -105,6 +112,14 @@ class Session:
             f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch} · "
             f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
         )
+
+    def _draw_latents(self, epoch: int) -> None:
+        """The latent plane in one quick picture; an evaluation draws all there are."""
+        from vae import figures
+
+        if not self._config["evaluation"]["pictures"]:
+            for name, figure in figures.latent_overview(self._task.model, self._task.splits.test):
+                self._save(name, f"{name}.png", figure, epoch)
 
     def _examine(self, epoch: int) -> dict[str, float]:
         """What `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
@@ -158,25 +173,33 @@ class Session:
             "pixels_sha256": self._task.splits.pixels_sha256,
             "seed": self._config["seed"],
             **self._facts,
+            **self._swept,
         }
 
     def _open_wandb(self) -> Wandb:
         config, job = self._config, self._job
-        group = config["study"] if job.trial is not None else None
+        settings = WandbSettings(**config["tracking"])
         wandb = Wandb(
-            WandbSettings(**config["tracking"]), job.folder, {**config, "run": self._facts}, self._name(), group
+            settings,
+            job.folder,
+            {**config, "run": self._facts},
+            self._name(),
+            config["study"] if job.trial is not None else None,
+            tags(config, settings.tags),
+            "train" if job.confirms is None else "confirm",
         )
         self._facts["wandb_id"] = wandb.id
         self._say(wandb.place)
         return wandb
 
     def _name(self) -> str:
-        """`t007-z16-h400-lr1e-3-b128` in a multirun; the data and the model instead of the number in a single run."""
-        config, model = self._config, self._config["model"]
-        who = f"{config['data']['name']}-{model['name']}" if self._job.trial is None else f"t{self._job.trial:03d}"
-        hidden = f"-h{model['hidden_size']}" if "hidden_size" in model else ""
-        lr = short(config["optimizer"]["lr"])
-        return f"{who}-z{model['latent_size']}{hidden}-lr{lr}-b{config['data']['batch_size']}"
+        """Of a trial, of a confirmation, which shows its seed, or of a single run: its data and model."""
+        config, job = self._config, self._job
+        if job.trial is None:
+            return run_name(config, self._swept, f"{config['data']['name']}-{config['model']['name']}")
+        if job.confirms is None:
+            return run_name(config, self._swept, f"t{job.trial:03d}")
+        return run_name(config, self._swept | {"run.seed": config["seed"]}, f"c{job.confirms:03d}")
 
     def _say_header(self) -> None:
         config, splits, model = self._config, self._task.splits, self._config["model"]

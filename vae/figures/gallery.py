@@ -16,6 +16,8 @@ from vae.models import VAE
 Pictures = Iterator[tuple[str, Figure]]
 
 TITLES = {"plane": "the latent plane", "pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+OVERVIEW_POINTS = 1000
+"""In the picture that every run draws."""
 MANIFOLD_SIDE = 20
 STEPS = 11
 TRAVERSED = 10
@@ -44,6 +46,18 @@ def latent_pictures(model: VAE, split: Split, found: Posteriors, umap: bool = Fa
     if len(found.rates) == found.means.shape[1]:
         active = active_units(found.means).tolist()
         yield "latent_rates", rates(found.rates.tolist(), active, in_words(found))
+
+
+@torch.no_grad()
+def latent_overview(model: VAE, split: Split) -> Pictures:
+    """One quick picture for every run: the means of the first test images in a plane; none with one latent variable."""
+    model.eval()
+    x, y = _first(split, OVERVIEW_POINTS)
+    points = model.encode(x, y)[0].float().cpu().numpy()
+    if points.shape[1] > 1 and len(points) > 1:
+        name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
+        labels = None if y is None else y.cpu().numpy()
+        yield f"latent_{name}", scatter(flat, labels, f"posterior means of {len(flat):,} test images, {TITLES[name]}")
 
 
 def embeddings(found: Posteriors, umap: bool = False) -> dict[str, Points]:

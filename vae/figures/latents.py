@@ -15,22 +15,23 @@ ACTIVE, EMPTY = "#1f6feb", "#c9d1d9"
 
 
 def scatter(points: Points, labels: Points | None, title: str) -> Figure:
-    """(N, 2) points, coloured by their (N,) integer labels if there are any."""
-    figure = Figure(figsize=(5.6, 5), layout="constrained")
-    ax = figure.subplots()
-    size = float(np.clip(8000 / len(points), 4, 24))
-    if labels is None:
-        ax.scatter(points[:, 0], points[:, 1], s=size, lw=0, alpha=0.5, color=ACTIVE)
-    else:
-        classes = np.unique(labels)
-        colours = colormaps["tab10" if len(classes) <= 10 else "turbo"]
-        for i, label in enumerate(classes):
-            colour = colours(i % 10 if len(classes) <= 10 else i / (len(classes) - 1))
-            here = points[labels == label]
-            ax.scatter(here[:, 0], here[:, 1], s=size, lw=0, alpha=0.6, color=colour, label=str(label))
-        if len(classes) <= 30:
-            ax.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    ax.set(title=title, xticks=[], yticks=[])
+    """(N, 2) points, coloured by their (N,) integer labels if there are any.
+
+    Every run draws one: lines without a line are drawn faster than a scatter, and words faster than a legend.
+    """
+    figure = Figure(figsize=(4.6, 4.3))
+    ax = figure.add_axes((0.02, 0.02, 0.88, 0.9))
+    size = float(np.clip(100 / np.sqrt(len(points)), 2, 5))
+    classes = [None] if labels is None else list(np.unique(labels))
+    colours = colormaps["tab10" if len(classes) <= 10 else "turbo"]
+    for i, label in enumerate(classes):
+        here = points if label is None else points[labels == label]
+        colour = colours(i % 10 if len(classes) <= 10 else i / (len(classes) - 1))
+        ax.plot(here[:, 0], here[:, 1], "o", ms=size, mew=0, alpha=0.6, color=ACTIVE if label is None else colour)
+        if label is not None and len(classes) <= 30:
+            figure.text(0.92, 0.88 - 0.84 * i / max(9, len(classes)), f"\N{BULLET} {label}", color=colour, fontsize=9)
+    ax.set(xticks=[], yticks=[])
+    ax.set_title(title, fontsize=9)
     ax.spines[:].set_visible(False)
     return figure
 

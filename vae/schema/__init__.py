@@ -174,7 +174,9 @@ class Wandb(Tracking):
     group: str | None = None
     """W&B group; null: the study's name in a multirun, none in a single run."""
     tags: list[str] = field(default_factory=list)
-    """Tags of the run, added to data and model."""
+    """Tags of the run, added to data, model and objective."""
+    artifact: bool = False
+    """Keep the trained model (checkpoint.pt) as an artifact of the run, at its end; false: it stays in the folder."""
     init_timeout_seconds: float = number(20.0, above=0)
     """How long a server may take to answer at the start before the run goes on offline."""
     finish_timeout_seconds: float = number(100.0, above=0)

@@ -20,12 +20,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.ledger import LEASE
 from vae.sweep.preflight import task_config
-from vae.sweep.trial import FACTS
+from vae.sweep.trial import CONFIRMS, FACTS
 
 ASKED = "asked"
 """Study attribute: the command as it was typed, and the total of trials."""
-CONFIRMS = "confirms"
-"""Attribute of a confirmation's trial: the number of the trial that it runs again."""
 _INTERNAL = (LEASE, FACTS, "queued", "queued_by", "starts")
 
 
@@ -101,7 +99,8 @@ def write_trials(study: Study, path: Path) -> None:
         values = trial.values if trial.values and len(trial.values) == len(names) else [None] * len(names)
         steps = max(trial.intermediate_values, default=None)
         rows.append(
-            [trial.number, trial.state.name.lower(), *values, seconds_of(trial), steps]
+            [trial.number, trial.state.name.lower(), *values]
+            + [facts.get("seconds", seconds_of(trial)), facts.get("epochs", steps)]
             + [trial.params.get(key) for key in params]
             + [facts.get(key) for key in attributes]
             + ([trial.number in front] if front else [])

@@ -28,11 +28,11 @@ from vae.sweep.engine import Engine
 from vae.sweep.ledger import Heart, Ledger
 from vae.sweep.plan import SEED
 from vae.sweep.policy import Policy
-from vae.sweep.results import CONFIRMS, Confirmed
+from vae.sweep.results import Confirmed
 from vae.sweep.setup import Setup, is_basic, launcher_of, prepare, uses_slots
 from vae.sweep.slots import Slots
 from vae.sweep.study import Record, open_study
-from vae.sweep.trial import environment
+from vae.sweep.trial import CONFIRMS, environment
 
 _FIRST_FRESH_SEED = 1000
 

@@ -31,6 +31,8 @@ from vae.sweep.storage import STORAGE_ERRORS, open_storage
 TRIAL, STUDY, STORAGE, LEASE_OWNER = "VAE_TRIAL", "VAE_STUDY", "VAE_STORAGE", "VAE_LEASE"
 PRUNER = "pruner"
 """Study attribute with the pruner's config: a pruner is not part of an Optuna study, each job makes its own."""
+CONFIRMS = "confirms"
+"""Attribute of a confirmation's trial: the number of the trial that it runs again."""
 FACTS = "run"
 """Trial attribute with a run's figures and facts."""
 _FOUND_BY = ("folder", "git_commit", "wandb_id")
@@ -86,6 +88,17 @@ class RunningTrial:
         self._prunes = len(self._study.directions) == 1
         self._stop = Event()
         self._thread: Thread | None = None
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What the sampler chose, by key."""
+        return self._trial.params
+
+    @property
+    def confirms(self) -> int | None:
+        """The trial that this one runs again with a fresh seed."""
+        number = self._trial.user_attrs.get(CONFIRMS)
+        return None if number is None else int(number)
 
     def report(self, epoch: int, value: float) -> None:
         """Stores a value and asks the pruner. Raises Pruned, or UserError if another process has the trial by now.

@@ -5,9 +5,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vae.tracking.json_lines import JsonLines, read_rows, scan_rows
-from vae.tracking.wandb_run import Wandb, run_id, wandb_mode
+from vae.tracking.server import wandb_mode
+from vae.tracking.sync import Synced, sync
+from vae.tracking.wandb_run import Wandb, run_id
 
-__all__ = ["JsonLines", "Reporter", "Tracker", "Trackers", "Wandb", "read_rows", "run_id", "scan_rows", "wandb_mode"]
+__all__ = [
+    "JsonLines",
+    "Reporter",
+    "Synced",
+    "Tracker",
+    "Trackers",
+    "Wandb",
+    "read_rows",
+    "run_id",
+    "scan_rows",
+    "sync",
+    "wandb_mode",
+]
 
 
 class Tracker(Protocol):
