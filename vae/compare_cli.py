@@ -125,9 +125,9 @@ def labels(names: Iterable[str]) -> list[str]:
 
 def cell(value: object) -> str:
     """A value as a person writes it; nothing for one that is missing."""
-    if value is None:
-        return ""
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+    from vae.sweep.console import number_text
+
+    return "" if value is None else number_text(value)
 
 
 def write_csv(file: object, records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:

@@ -22,7 +22,8 @@ from vae.report.charts import charts, slots_of
 from vae.report.columns import columns
 from vae.report.folders import POINTS_PER_CURVE, curves_of
 from vae.report.grids import differing, distribution
-from vae.report.page import found, page
+from vae.report.page import page
+from vae.report.words import found
 from vae.sweep.results import confirmations, ranked
 
 from .conftest import SPACE, Study, make_trials
@@ -75,6 +76,21 @@ def test_a_study_without_a_finished_trial_says_so(tmp_path):
     failed = [trial for trial in make_trials(10) if trial.state == TrialState.FAIL]
     folder = Study(tmp_path / "failed", failed).folder
     assert "No run has come to a value yet (1 failed)." in page(report.read(folder), folder)
+
+
+def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
+    trial = make_trials(3)[0]
+    folder = Study(tmp_path / "one", [trial]).folder
+    assert "Run 0 is the only complete one: val/elbo −" in found(report.read(folder))
+    storage = f"sqlite:///{tmp_path / 'bound.db'}"
+    study = optuna.create_study(storage=storage, study_name="bound")
+    asked = study.ask()
+    asked.set_constraint("test/active_units", 3.0)
+    study.tell(asked, 1.0)
+    folder = tmp_path / "bound"
+    folder.mkdir()
+    (tmp_path / "bound.db").rename(folder / "study.db")
+    assert found(report.read(folder)) == "None of 1 complete runs is within the constraints."
 
 
 def test_damaged_lines_are_skipped_counted_and_said(study):

@@ -3,9 +3,6 @@
 import json
 import math
 import os
-import statistics
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,8 +15,8 @@ from plotly.offline import get_plotlyjs
 from vae.report.charts import charts
 from vae.report.columns import columns
 from vae.report.pictures import gallery
-from vae.report.records import STATES, Records, Run
-from vae.sweep.results import importances
+from vae.report.records import Records, Run
+from vae.report.words import failures, found, summary
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 SIGNIFICANT = 6
@@ -56,77 +53,6 @@ def page(records: Records, folder: Path) -> str:
         scripts=Markup("\n").join(_asset(name) for name in SCRIPTS),
     )
     return str(written)
-
-
-def found(records: Records) -> str:
-    """What was found, in a sentence or two."""
-    complete = [run for run in records.runs if run.state == "complete" and run.values]
-    if not complete or not records.best:
-        states = ", ".join(f"{n} {state}" for state, n in _states(records).items()) or "there are none"
-        return f"No run has come to a value yet ({states})."
-    if len(records.objectives) > 1:
-        axes = " and ".join(records.objectives)
-        return f"{len(records.best)} of {len(complete)} complete runs are on the Pareto front of {axes}."
-    best, name = records.runs[records.best[0]], records.objectives[0]
-    where = ", ".join(f"{short(key)} {text(value)}" for key, value in best.params.items())
-    told = f"Run {best.name} is the best of {len(complete)} complete ones: {name} {text(best.values[0])}"
-    told += f" with {where}." if where else "."
-    if len(complete) > 2:
-        median = statistics.median(run.values[0] for run in complete)
-        told += f" The median run has {text(median)}."
-    if records.confirmed:
-        first = records.confirmed[0]
-        told += f" Over {first.seeds} fresh seeds it gives {text(first.mean)} ± {first.spread:.2g}."
-    shares = importances(records.study)
-    if shares:
-        key, share = max(shares.items(), key=lambda item: item[1])
-        told += f" {key} explains {share:.0%} of the differences."
-    return told
-
-
-def summary(records: Records) -> dict[str, str]:
-    """Facts of the whole, by their names; the page shows them in this order."""
-    states = _states(records)
-    wanted = f" of {records.wanted:,} wanted" if records.wanted else ""
-    told = {
-        "runs": ", ".join(f"{n:,} {state}" for state, n in states.items()) + (f" ({wanted.strip()})" if wanted else "")
-    }
-    goals = [
-        f"{'maximise' if up else 'minimise'} {n}" for n, up in zip(records.objectives, records.maximise, strict=True)
-    ]
-    told["goal"] = " and ".join(goals)
-    if records.space:
-        told["space"] = " · ".join(f"{key} {space}" for key, space in records.space.items())
-    told |= {name: shared for name in _SHARED if (shared := _same(records.runs, name))}
-    spans = [run.span for run in records.runs if run.span]
-    if spans:
-        first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
-        told["time"] = (
-            f"{datetime.fromtimestamp(first):%Y-%m-%d %H:%M} to {datetime.fromtimestamp(last):%Y-%m-%d %H:%M}"
-        )
-    if records.command:
-        told["command"] = records.command
-    if records.again:
-        told["train the best again"] = records.again
-    return told
-
-
-_SHARED = ("git_commit", "device", "processor", "torch", "seed")
-
-
-def _same(runs: Sequence[Run], name: str) -> str:
-    """A fact that all runs have in common; "" otherwise."""
-    values = {run.facts[name] for run in runs if name in run.facts}
-    return str(values.pop()) if len(values) == 1 else ""
-
-
-def failures(records: Records) -> dict[str, list[str]]:
-    """Reason -> names of the runs that failed for it, the most frequent first."""
-    found: dict[str, list[str]] = {}
-    for run in records.runs:
-        if run.state in ("failed", "interrupted", "unfinished"):
-            found.setdefault(run.reason or "no reason was recorded", []).append(run.name)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
 def by_rank(records: Records) -> list[int]:
@@ -174,21 +100,6 @@ def _link(run: Run, folder: Path) -> str | None:
         return None
     local = folder / Path(place).name
     return f"{local.name}/" if local.is_dir() else None
-
-
-def _states(records: Records) -> dict[str, int]:
-    counts = Counter(run.state for run in records.runs)
-    return {state: counts[state] for state in STATES if counts[state]}
-
-
-def short(key: str) -> str:
-    """The last part of a dotted key."""
-    return key.rpartition(".")[2]
-
-
-def text(value: Any) -> str:
-    """A value as a person writes it."""
-    return f"{value:.5g}".replace("-", "−") if isinstance(value, float) else str(value)
 
 
 def _rounded(value: Any) -> Any:
