@@ -157,7 +157,10 @@ def test_a_grid_gives_a_folder_and_a_wandb_run_for_each_job_in_one_group(vae: Va
     assert len({run["id"] for run in runs}) == 4
     for trial, run in zip(trials, runs, strict=True):
         facts = summary(trial)
-        assert run["summary"]["value"] == facts["value"]
+        assert {k for k in facts if k in run["summary"]} >= {"value", "test/elbo", "seconds", "parameters", "device"}
+        assert all(run["summary"][key] == facts[key] for key in facts if key in run["summary"])
+        assert facts["model.latent_size"] == run["config"]["model"]["latent_size"]
+        assert facts["optimizer.lr"] == run["config"]["optimizer"]["lr"]
         assert run["config"]["run"]["folder"] == facts["folder"] == str(trial)
         assert run["config"]["optimizer"]["lr"] == float(facts["overrides"][-2].split("=")[1])
         assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,7 @@ class Wandb:
         mode = wandb_mode(self._settings.mode)
         if mode == "online" and not self._earlier_parts_are_there():
             mode = "offline"
+        before = set(parts_below(self._folder))
         try:
             return self._init(mode, identity, config)
         except (wandb.errors.Error, TimeoutError) as error:
@@ -117,6 +119,8 @@ class Wandb:
             self._warn(f"no server ({first_line(error)}); this run goes on offline")
             remember_unreachable()
             wandb.teardown()  # the failed attempt holds the run's id
+            for empty in set(parts_below(self._folder)) - before:
+                shutil.rmtree(empty, ignore_errors=True)
             return self._init("offline", identity, config)
 
     def _init(self, mode: str, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
