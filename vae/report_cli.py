@@ -25,6 +25,10 @@ def main() -> None:
         description="Writes DIR/report.html, one self-contained page: the runs of a study or of a grid, compared.",
     )
     parser.add_argument("folder", metavar="DIR", help="a study's folder, its name in multirun/, or a run's folder")
+    parser.add_argument("--sync", action="store_true", help="brings its W&B runs to the server first")
+    parser.add_argument(
+        "--wandb", action="store_true", help="also makes a workspace, a report and a sweep page on the W&B server"
+    )
     parser.add_argument("--watch", action="store_true", help="write it anew as runs go on, until standard input ends")
     parser.add_argument("--every", type=float, default=EVERY_SECONDS, metavar="SECONDS", help="with --watch: how often")
     given = parser.parse_args()
@@ -33,6 +37,10 @@ def main() -> None:
             watch(Path(given.folder), given.every)
         else:
             print(f"report {os.path.relpath(write(given.folder))}")
+            if given.sync:
+                sync(given.folder)
+            if given.wandb:
+                publish(given.folder)
     except UserError as error:
         fail(error)
 
@@ -48,6 +56,27 @@ def write(given: str) -> Path:
     except OSError as error:
         raise UserError(f"{path} could not be written ({error}).") from error
     return path
+
+
+def sync(given: str) -> None:
+    """Brings every W&B run of a study to the server. Raises UserError, also if some could not be brought there."""
+    from vae import report, tracking
+
+    done = tracking.sync(report.find(given))
+    if done.failed:
+        raise UserError(str(done))
+    print(done)
+
+
+def publish(given: str) -> None:
+    """Makes the study's pages on the W&B server, and says where they are. Raises UserError."""
+    from vae import report
+    from vae.report.published import published
+    from vae.tracking import workspace
+
+    folder = report.find(given)
+    for url in workspace.publish(published(report.read(folder), folder)):
+        print(f"W&B {url}")
 
 
 def watch(folder: Path, every_seconds: float) -> None:

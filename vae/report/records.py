@@ -81,12 +81,13 @@ class Records:
 
     def log_scale(self, key: str) -> bool:
         """Whether a key was searched on a logarithmic scale."""
-        return bool(getattr(self._distribution(key), "log", False))
+        return bool(getattr(self.distribution(key), "log", False))
 
     def categorical(self, key: str) -> bool:
         """Whether a key had a choice of values, not a range of them."""
-        return isinstance(self._distribution(key), CategoricalDistribution)
+        return isinstance(self.distribution(key), CategoricalDistribution)
 
-    def _distribution(self, key: str) -> BaseDistribution | None:
+    def distribution(self, key: str) -> BaseDistribution | None:
+        """What a key was drawn from; None where no run has the key."""
         trials = self.study.get_trials(deepcopy=False)
         return next((trial.distributions[key] for trial in trials if key in trial.distributions), None)
