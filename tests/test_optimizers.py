@@ -54,3 +54,14 @@ def test_half_way_is_the_formula(schedule: str, half: float) -> None:
     course = {"steps": 100, "schedule": schedule, "warmup_steps": 0, "final_fraction": 0.2}
     assert optimizers.lr_factor(50, **course) == pytest.approx(half)
     assert optimizers.lr_factor(0, **course) == 1
+
+
+def test_the_first_stairs_of_a_long_schedule_are_a_short_one() -> None:
+    """Burda's 3,280 epochs cut off after 13: the same learning rate in each of them, 10 steps an epoch."""
+    rest = {"schedule": "stairs", "warmup_steps": 0}
+    whole = [optimizers.lr_factor(step, steps=32_800, final_fraction=0.1, **rest) for step in range(130)]
+    short = [
+        optimizers.lr_factor(step, steps=130, final_fraction=0.1 ** (2 / 7), stairs=3, **rest) for step in range(130)
+    ]
+    assert short == pytest.approx(whole)
+    assert len(set(whole)) == 3

@@ -71,7 +71,7 @@ def build_task(config: Config, splits: Splits, device: torch.device) -> Task:
     torch.manual_seed(config["seed"])
     model = build_model(config, splits.image_shape, count_labels(splits)).to(device)
     settings = dict(config["optimizer"])
-    schedule = {k: settings.pop(k) for k in ("schedule", "warmup_epochs", "final_lr_fraction")}
+    schedule = {k: settings.pop(k) for k in ("schedule", "warmup_epochs", "final_lr_fraction", "stairs")}
     batch_size = config["data"]["batch_size"]
     steps_per_epoch = -(-len(splits.train) // batch_size)
     return Task(
@@ -88,6 +88,7 @@ def build_task(config: Config, splits: Splits, device: torch.device) -> Task:
             schedule=schedule["schedule"],
             warmup_steps=round(schedule["warmup_epochs"] * steps_per_epoch),
             final_fraction=schedule["final_lr_fraction"],
+            stairs=schedule["stairs"],
         ),
     )
 

@@ -86,6 +86,8 @@ class Optimizer:
     """Linear rise from 0 to `lr`, in epochs; 0: off."""
     final_lr_fraction: float = number(0.01, above=0, at_most=1)
     """Learning rate at the end over `lr`; a constant schedule does not use it."""
+    stairs: int = number(8, at_least=2)
+    """Steps of the schedule `stairs`, each three times as long as the one before; the others do not use it."""
 
 
 @dataclass
