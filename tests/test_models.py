@@ -150,6 +150,30 @@ OWN = """
             encoder=nn.Sequential(nn.Flatten(), nn.Linear(64, latent_size)),
             decoder=nn.Linear(latent_size, 64), **parts)
 
+    def fails(latent_size, **parts):
+        raise KeyError("widths")
+
+    def forgets(latent_size, *, image_shape, likelihood, prior, n_labels):
+        return VAE(latent_size, image_shape=image_shape, likelihood=likelihood)
+
+    def always_seven(latent_size, *, image_shape, **parts):
+        return VAE(7, image_shape=image_shape, **parts)
+
+    class Wrong(nn.Module):
+        def forward(self, x):
+            return x.nothing_of_that_name
+
+    def breaks(latent_size, *, image_shape, **parts):
+        return VAE(latent_size, image_shape=image_shape, encoder=Wrong(), decoder=nn.Linear(4, 64), **parts)
+
+    def two_tensors(latent_size, *, image_shape, **parts):
+        class Two(nn.Module):
+            def forward(self, z):
+                return z, z
+        good_one = good(latent_size, image_shape=image_shape, **parts)
+        good_one.decoder = Two()
+        return good_one
+
     def misfit(latent_size, *, image_shape, **parts):
         return VAE(latent_size, image_shape=image_shape,
                    encoder=nn.Sequential(nn.Flatten(), nn.Linear(3, 2 * latent_size)), decoder=nn.Identity(), **parts)
@@ -185,16 +209,33 @@ def test_a_users_own_model(own):
         ("no_likelihood", r"was called with latent_size, image_shape, likelihood, prior, n_labels, and raised"),
         ("narrow", r"its encoder must return mu and log sigma\^2, .* of shape \(2, 4\) .* but it is \(2, 2\)"),
         ("misfit", r"its encoder fails on two images"),
+        ("fails", r"raised KeyError: 'widths' \(own_models.py, line 23\)\. Expected: a vae.VAE"),
+        ("forgets", r"was given prior=Vamp, but its model has StandardNormal\. Pass `prior` on"),
+        ("always_seven", r"was given latent_size=4, but its model has 7"),
+        ("breaks", r"its encoder fails .* no attribute 'nothing_of_that_name' \(own_models.py, line 33\)"),
+        ("two_tensors", r"its decoder fails on two images|its decoder must return logits .* but it is tuple"),
     ],
 )
 def test_mistakes_in_a_users_factory_are_explained(own, name, message):
     with pytest.raises(UserError, match=message):
-        own(name)
+        own(name, prior={"name": "vamp", "pseudo_inputs": 3})
 
 
-def test_a_module_that_does_not_exist():
-    with pytest.raises(UserError, match=r"model.name: nowhere.models:make could not be imported"):
-        models.build("nowhere.models:make", image_shape=(1, 8, 8), likelihood=likelihoods.Bernoulli())
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere.models:make", "No module named 'nowhere'"),
+        ("broken_syntax:make", r"SyntaxError: .*\(broken_syntax.py, line 1\)"),
+        ("broken_import:make", r"RuntimeError: not today \(broken_import.py, line 2\)"),
+        (":make", "ValueError: Empty module name\\)"),
+    ],
+)
+def test_a_module_that_cannot_be_imported(tmp_path, monkeypatch, name, message):
+    (tmp_path / "broken_syntax.py").write_text("def make(:")
+    (tmp_path / "broken_import.py").write_text("\nraise RuntimeError('not today')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=rf"model.name: {name} could not be imported \({message}"):
+        models.build(name, image_shape=(1, 8, 8), likelihood=likelihoods.Bernoulli())
 
 
 def test_the_classic_interface():

@@ -200,6 +200,17 @@ def test_free_bits_off_small_and_beyond_every_rate(linear):
     torch.testing.assert_close(Elbo(free_bits=between)(linear, x, eps).loss.mean(), expected)
 
 
+@pytest.mark.parametrize("prior", [{"name": "standard_normal"}, {"name": "vamp", "pseudo_inputs": 3}, {"name": "flow"}])
+@pytest.mark.parametrize("name", ["mlp", "hierarchical"])
+@pytest.mark.parametrize("sticking", [False, True])
+def test_free_bits_are_as_many_with_every_prior(name, prior, sticking):
+    """A floor above every rate costs lambda for each latent dimension, in however few rates the model gives them."""
+    model, x = small(name, prior), torch.zeros(7, 1, 1, D).double()
+    objective = Elbo(free_bits=1e3, sticking_the_landing=sticking)
+    terms = objective(model, x, noise(1, 7, model.noise_size))
+    torch.testing.assert_close(terms.loss, terms.distortion + 1e3 * model.noise_size)
+
+
 def test_capacity_is_the_distance_of_the_rate_from_c(linear):
     x, eps = images(), noise(1, 16)
     objective = Capacity(gamma=7.0, capacity=3.0, schedule=Schedule("linear", 10))

@@ -5,6 +5,8 @@ import inspect
 import itertools
 import math
 import operator
+import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -105,10 +107,22 @@ def lookup(name: str, table: Mapping[str, T], key: str) -> T:
         raise UserError(f"{key}: no such choice: {name}. {one_of(name, table)} Your own: my_package.module:factory.")
     try:
         return cast(T, getattr(import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a module of the user's may raise anything while it is imported
+        reason = error if isinstance(error, ImportError | AttributeError) else raised(error)
         raise UserError(
-            f"{key}: {name} could not be imported ({error}). Expected my_package.module:factory."
+            f"{key}: {name} could not be imported ({reason}). Expected my_package.module:factory."
         ) from error
+
+
+def raised(error: Exception) -> str:
+    """What a user's own code raised, in one line, and the line of it: `ValueError: no such thing (mine.py, line 3)`."""
+    lines = str(error).splitlines()
+    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    if isinstance(error, SyntaxError):  # names its file and line itself
+        return said
+    others = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
+    theirs = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f"{said} ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else said
 
 
 @cache

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from vae import priors
-from vae.config import lookup
+from vae.config import lookup, raised
 from vae.errors import UserError
 from vae.likelihoods import Likelihood
 from vae.models.conv import conv
@@ -52,22 +53,33 @@ def build(
     }
     if name in MODELS:
         return factory(latent_size, **settings, **parts)
-    return _checked(
-        name, lambda: factory(latent_size, **settings, **parts), f"latent_size, {', '.join([*settings, *parts])}"
-    )
+    given = f"latent_size, {', '.join([*settings, *parts])}"
+    return _checked(name, _made(name, lambda: factory(latent_size, **settings, **parts), given), latent_size, parts)
 
 
-def _checked(name: str, make: Callable[[], Any], given: str) -> VAE:
-    """A user's model, after one pass through it. Raises UserError that says what was expected."""
+def _made(name: str, make: Callable[[], Any], given: str) -> Any:
+    """What a user's factory returns. Raises UserError with whatever it raised, and where."""
     try:
-        model = make()
-    except TypeError as error:
-        raise UserError(f"model.name: {name} was called with {given}, and raised: {error}") from error
+        return make()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"model.name: {name} was called with {given}, and raised {raised(error)}. Expected: a vae.VAE "
+            "(docs/YOUR_MODEL.md)."
+        ) from error
+
+
+def _checked(name: str, model: Any, latent_size: int, parts: Mapping[str, Any]) -> VAE:
+    """A user's model, after one pass through it. Raises UserError that says what was expected."""
     if not isinstance(model, VAE):
         raise UserError(
             f"model.name: {name} must return a vae.VAE (docs/YOUR_MODEL.md), but it returned {type(model).__name__}."
         )
-    device = next(model.parameters()).device
+    _takes_what_it_is_given(name, model, {"latent_size": latent_size, **parts})
+    device = next((p.device for p in model.parameters()), None)
+    if device is None:
+        raise UserError(f"model.name: {name} returned a model without parameters: there is nothing to train.")
     x = torch.zeros(2, *model.image_shape, device=device)
     labels = model.labels_in_turn(2, device)
     model.eval()
@@ -76,18 +88,33 @@ def _checked(name: str, make: Callable[[], Any], given: str) -> VAE:
     return model.train()
 
 
+def _takes_what_it_is_given(name: str, model: VAE, parts: Mapping[str, Any]) -> None:
+    """Else the config would say one thing and the run do another. A likelihood or prior of their own is welcome."""
+    for part, given in parts.items():
+        has = getattr(model, part)
+        own = part in ("likelihood", "prior") and not type(has).__module__.startswith("vae.")
+        if not own and has is not given and (isinstance(given, nn.Module) or has != given):
+            wanted, got = (type(v).__name__ if isinstance(v, nn.Module) else v for v in (given, has))
+            raise UserError(
+                f"model.name: {name} was given {part}={wanted}, but its model has {got}. Pass `{part}` on to vae.VAE, "
+                "as docs/YOUR_MODEL.md does."
+            )
+
+
 def _passed(name: str, network: str, call: Callable[[], torch.Tensor], expected: tuple[int, ...]) -> torch.Tensor:
     """What a network returns for two images, if it has the shape that is expected of it."""
     what = "mu and log sigma^2, side by side, each" if network == "encoder" else "logits"
     try:
         with torch.no_grad():
             out = call()
-    except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"model.name: {name}: its {network} fails on two images: {reason}") from error
-    if tuple(out.shape) != expected:
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"model.name: {name}: its {network} fails on two images: {raised(error)}") from error
+    shape = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
+    if shape != expected:
         raise UserError(
             f"model.name: {name}: its {network} must return {what} of shape {expected} for two images, "
-            f"but it is {tuple(out.shape)}."
+            f"but it is {shape}."
         )
     return out

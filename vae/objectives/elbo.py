@@ -14,7 +14,8 @@ class Elbo:
     """Distortion + beta * rate; for beta = 1 minus the evidence lower bound (Kingma and Welling, 2014).
 
     For other beta: Higgins et al. (2017). `free_bits` is lambda of Kingma et al. (2016): a latent
-    dimension whose rate, averaged over the batch, is below it costs lambda, and is not pressed further.
+    dimension whose rate, averaged over the batch, is below it costs lambda, and is not pressed further. Where a rate
+    is that of several dimensions together (priors other than the standard normal), its floor is that of all of them.
     `sticking_the_landing` estimates the rate as log q(z|x) - log p(z), where q's parameters count as constants
     beside the sample z: a gradient that vanishes, sample by sample, where q is the posterior (Roeder et al., 2017).
     With several `samples` the terms are averaged over them.
@@ -51,11 +52,14 @@ class Elbo:
         rates = _averaged(rates, z) if rates.dim() == 3 else rates
         rate = rates.sum(-1)
         weight = self.beta if level is None else level
-        return Terms(distortion + weight * (self._free(rates) if self.free_bits else rate), distortion, rate)
+        weighted = self._free(rates, model.noise_size) if self.free_bits else rate
+        return Terms(distortion + weight * weighted, distortion, rate)
 
-    def _free(self, rates: Tensor) -> Tensor:
-        """(B, R) -> (B,), whose mean is the sum over dimensions of max(lambda, mean rate)."""
-        return where(rates.mean(0) > self.free_bits, rates, self.free_bits).sum(-1)
+    def _free(self, rates: Tensor, dimensions: int) -> Tensor:
+        """(B, R) -> (B,) with the mean sum_r max(floor, mean rate); the last rate has the dimensions that remain."""
+        floors = rates.new_full((rates.shape[-1],), self.free_bits)
+        floors[-1] *= dimensions - rates.shape[-1] + 1
+        return where(rates.mean(0) > floors, rates, floors).sum(-1)
 
 
 def _averaged(values: Tensor, z: Tensor) -> Tensor:

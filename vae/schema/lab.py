@@ -153,7 +153,7 @@ class Elbo(Objective):
     cycles: int = number(1, at_least=1)
     """Equal parts of the training in each of which a cyclic schedule rises over the first half; 1 for the others."""
     free_bits: float = number(0.0, at_least=0)
-    """Nats below which the rate of a latent dimension, averaged over the batch, is not pressed; 0: off."""
+    """Nats per latent dimension below which its rate, averaged over the batch, is not pressed; 0: off."""
     sticking_the_landing: bool = False
     """Leave the score of q out of the gradient: less variance near the optimum (Roeder et al., 2017)."""
 
