@@ -95,6 +95,12 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
     assert run["id"] == trained
     record = json.loads((tmp_path / "run" / "evaluation.json").read_text())
     assert run["summary"]["test/nll_k3"] == pytest.approx(record["nll_k3"])
+    own = json.loads((tmp_path / "run" / "summary.json").read_text())
+    for kept in ("state", "value", "val/elbo", "seconds", "parameters"):
+        assert run["summary"][kept] == own[kept]  # a run's page shows the last summary that it was given
+    assert {row["epoch"] for row in run["history"]} == {own["best_epoch"]}
+    assert not run["name"]  # left as they are
+    assert not run["group"]
     assert any("latent_pca" in row for row in run["history"])
 
 

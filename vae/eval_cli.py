@@ -1,5 +1,6 @@
 """The command `vae-eval run=DIR`: what a finished run is worth, as a table, JSON, pictures and in W&B."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
@@ -27,7 +28,8 @@ NUMBERS: tuple[tuple[str, str], ...] = (
     ("bce", "cross-entropy of grey pixels (bce)"),
     ("distortion", "distortion, -log p(x|z)"),
     ("rate", "rate, KL(q(z|x) || p(z))"),
-    ("mutual_information", "mutual information I(x; z)"),
+    ("mutual_information", "mutual information I(x; z), estimated"),
+    ("mutual_information_at_most", "  the most that so many images can show, log N"),
     ("active_units", "active units (variance of the mean above 0.01)"),
     ("linear_probe_accuracy", "linear probe on the means, accuracy"),
     ("nearest_neighbours_accuracy", "10 nearest neighbours, accuracy"),
@@ -99,7 +101,7 @@ def evaluate_run(chosen: DictConfig) -> dict[str, Any]:
     settings = fitting(Evaluation(**chosen.settings), set(chosen.given), model, splits, chosen.split)
     device = resolve_device(chosen.device)
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    tracker = reopened(folder, config)
+    tracker, before = reopened(folder, config), summary_of(folder)
     found = examine(
         model.to(device),
         splits.to(device),
@@ -107,11 +109,11 @@ def evaluate_run(chosen: DictConfig) -> dict[str, Any]:
         folder,
         console,
         split=chosen.split,
-        picture=lambda name, path: tracker and tracker.image(name, path, 0),
+        picture=lambda name, path: tracker and tracker.image(name, path, before.get("best_epoch", 0)),
     )
     if tracker:
         console.print(tracker.place)
-        tracker.finish({"state": "finished", **scalars(found, chosen.split)})
+        tracker.finish({"state": "finished", **before, **scalars(found, chosen.split)})
     report(console, folder, found, len(getattr(splits, chosen.split)), chosen.split)
     return found
 
@@ -149,6 +151,16 @@ def reopened(folder: Path, config: Mapping[str, Any]) -> Any:
     if config["tracking"]["name"] != "wandb":
         return None
     return tracking.Wandb(Wandb(**config["tracking"]), folder.resolve(), config, None, None)
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """What the run itself left in summary.json: W&B keeps only the last summary that it is given. Empty without one."""
+    file = folder / "summary.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def report(console: Console, folder: Path, found: Mapping[str, Any], images: int, split: str) -> None:

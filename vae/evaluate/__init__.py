@@ -4,6 +4,7 @@ All are in nats per image unless their name says otherwise, in fp32, with fixed 
 are batched.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from vae.evaluate.bound import Bound, nll_bounds, refusal, rows_that_fit
 from vae.evaluate.classifier import classifier_for
 from vae.evaluate.frechet import compare, frechet_distance
 from vae.evaluate.latents import (
+    ACTIVE_VARIANCE,
     Posteriors,
     active_units,
     in_words,
@@ -117,7 +119,9 @@ def _of_latents(found: Posteriors) -> Values:
     active = active_units(found.means)
     yield "latent_dimensions", found.means.shape[1]
     yield "active_units", int(active.sum())
+    yield "active_variance_above", ACTIVE_VARIANCE
     yield "mutual_information", mutual_information(found)
+    yield "mutual_information_at_most", math.log(len(found.mu))
     if len(found.rates) == found.means.shape[1]:
         yield "rates", found.rates.tolist()
     yield "in_words", in_words(found)

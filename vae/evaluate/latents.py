@@ -1,6 +1,5 @@
 """What the latent variables of a trained model carry: rates, active units, mutual information, and words for it."""
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -94,8 +93,3 @@ def in_words(found: Posteriors) -> str:
 def most_active(found: Posteriors) -> list[int]:
     """Dimensions of the first layer, the one with the largest variance of its mean first."""
     return [int(i) for i in found.mu.var(0).argsort(descending=True)]
-
-
-def largest_information(images: int) -> float:
-    """log N, which an estimate from N images cannot exceed."""
-    return math.log(images)
