@@ -1,5 +1,7 @@
 """Pictures of the latent space: which are drawn for which model, what they show, what is left out and said."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -96,7 +98,9 @@ def test_traversals_move_one_dimension_and_interpolations_end_at_the_means():
         torch.testing.assert_close(row[:, dim], torch.linspace(-3, 3, 5))
         others = [d for d in range(4) if d != dim]
         torch.testing.assert_close(row[:, others], found.mu[0, others].expand(5, 3))
-    gallery.interpolations(model, split, steps=5)
+    sheet = gallery.interpolations(model, split, steps=5).axes[0].images[0].get_array()
+    np.testing.assert_array_equal(sheet[:8, :8], split.images[0, 0] / 255)  # the images themselves at the ends
+    np.testing.assert_array_equal(sheet[:8, -8:], split.images[8, 0] / 255)
     lines = asked[1].view(8, 5, 4)
     torch.testing.assert_close(lines[:, 0], found.mu[:8])
     torch.testing.assert_close(lines[:, -1], found.mu[8:16])
@@ -143,6 +147,9 @@ def test_an_examination_leaves_its_files(tmp_path):
     projector = np.loadtxt(tmp_path / "latents_test.tsv", delimiter="\t")
     np.testing.assert_allclose(projector, arrays["mu"], rtol=1e-4, atol=1e-6)
     assert len((tmp_path / "latents_test_labels.tsv").read_text().split()) == 20
+    index = (tmp_path / "projector_config.pbtxt").read_text()
+    assert all((tmp_path / file).is_file() for file in re.findall(r'_path: "(.*)"', index))
+    assert index.count("_path") == 2
 
 
 def test_one_latent_dimension_is_told_what_it_cannot_have(tmp_path):

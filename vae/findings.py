@@ -78,13 +78,18 @@ def draw(
 
 
 def save_latents(folder: Path, split: str, found: Posteriors) -> None:
-    """`latents_<split>.npz` (mu, logvar, labels), and two .tsv files as the embedding projectors read them."""
+    """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads."""
+    metadata = ""
     arrays = {"mu": found.mu.cpu().numpy(), "logvar": found.logvar.cpu().numpy()}
     if found.labels is not None:
         arrays["labels"] = found.labels.cpu().numpy()
-        np.savetxt(folder / f"latents_{split}_labels.tsv", arrays["labels"], fmt="%d")
+        metadata = f"latents_{split}_labels.tsv"
+        np.savetxt(folder / metadata, arrays["labels"], fmt="%d")
     np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
     np.savetxt(folder / f"latents_{split}.tsv", arrays["mu"], fmt="%.6g", delimiter="\t")
+    index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv", "metadata_path": metadata}
+    lines = [f'  {key}: "{value}"' for key, value in index.items() if value]
+    (folder / "projector_config.pbtxt").write_text("\n".join(["embeddings {", *lines, "}"]) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -100,16 +100,20 @@ def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) 
 
 
 def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Figure:
-    """Straight lines between the means of pairs of test images; a conditional model keeps the left one's label."""
+    """Straight lines between the means of pairs of test images, which stand at both ends of their row.
+
+    A conditional model keeps the left one's label.
+    """
     pairs = min(INTERPOLATED, len(split) // 2)
     x, y = _first(split, 2 * pairs)
     mu = model.encode(x, y)[0]
     t = torch.linspace(0, 1, steps, device=mu.device, dtype=mu.dtype).view(1, -1, 1)
     z = torch.lerp(mu[:pairs, None], mu[pairs:, None], t).flatten(0, 1)
     labels = None if y is None else y[:pairs].repeat_interleave(steps)
-    return grid(
-        model.decode(z, labels), steps, "between two test images", xlabel="from the left one's mean to the right one's"
-    )
+    between = model.decode(z, labels).unflatten(0, (pairs, steps))
+    rows = torch.cat([x[:pairs, None], between, x[pairs:, None]], 1).flatten(0, 1)
+    title = "between two test images, which stand at the ends"
+    return grid(rows, steps + 2, title, xlabel="decoded, from the left one's mean to the right one's")
 
 
 def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Figure:

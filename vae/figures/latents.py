@@ -12,6 +12,8 @@ from vae.figures.embeddings import Points
 from vae.figures.sheets import show, tile
 
 ACTIVE, EMPTY = "#1f6feb", "#c9d1d9"
+NAMED = 32
+"""So many dimensions have their names below their bars."""
 
 
 def scatter(points: Points, labels: Points | None, title: str) -> Figure:
@@ -59,7 +61,10 @@ def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) 
     colours = [ACTIVE if active[i] else EMPTY for i in order]
     ax.bar(range(len(order)), np.asarray(by_dimension)[order], color=colours)
     ax.set(xlabel="latent dimensions, by their rate (blue: active)", ylabel="nats per image")
+    if len(order) <= NAMED:
+        ax.set_xticks(range(len(order)), [f"z{dim}" for dim in order], fontsize=7)
+    else:  # places among all, as names would not fit
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_title(sentence, fontsize=8, loc="left", wrap=True)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     return figure
