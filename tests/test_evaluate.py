@@ -9,6 +9,7 @@ import torch
 from scipy import linalg
 from test_objectives import LinearGaussian
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae import VAE, data, evaluate, likelihoods
 from vae.data import Split, Splits
@@ -76,6 +77,28 @@ def test_no_chunk_size_changes_a_result(n, k):
     results = [list(evaluate.nll_bounds(model, split, k, rows=rows)) for rows in (1, 7, 59, 60, 61, 10_000)]
     for other in results[1:]:
         np.testing.assert_allclose(np.array(other), np.array(results[0]), rtol=1e-6)
+
+
+class Largest(TorchDispatchMode):
+    """The largest tensor that any operation returns."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        tensors = [t for t in (out if isinstance(out, tuple | list) else (out,)) if isinstance(t, torch.Tensor)]
+        self.numbers = max(self.numbers, *(t.numel() for t in tensors), 0)
+        return out
+
+
+@pytest.mark.parametrize("rows", [16, 200])
+def test_memory_does_not_grow_with_the_number_of_samples(rows):
+    peaks = []
+    for k in (10, 1000):
+        with Largest() as largest:
+            list(evaluate.nll_bounds(small(), binary_split(40), k, rows=rows))
+        peaks.append(largest.numbers)
+    assert peaks[0] == peaks[1] <= max(rows * 64, 40 * 64, 16 * 64)
 
 
 def test_more_samples_begin_with_the_same_ones():

@@ -1,6 +1,7 @@
 """Pictures of the latent space: which are drawn for which model, what they show, what is left out and said."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -116,10 +117,13 @@ def test_conditional_samples_have_a_row_for_each_label_and_share_z_in_a_column()
     torch.testing.assert_close(z[:5], z[10:])
 
 
-def test_umap_without_its_package_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "umap", None)
+def test_umap_without_its_package_says_what_to_install_before_anything_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    splits = Splits(images(), images(), images())
     with pytest.raises(UserError, match=r"pip install vae-sweeps\[umap\]"):
-        embeddings.umap(np.zeros((5, 3), np.float32))
+        evaluate.check(Evaluation(pictures=True, umap=True), small(), splits)
+    with pytest.raises(UserError, match=r"set evaluation\.pictures=true"):
+        evaluate.check(Evaluation(umap=True), small(), splits)
 
 
 def examined(tmp_path, model, **settings):

@@ -210,7 +210,7 @@ def test_a_users_own_model(own):
         ("narrow", r"its encoder must return mu and log sigma\^2, .* of shape \(2, 4\) .* but it is \(2, 2\)"),
         ("misfit", r"its encoder fails on two images"),
         ("fails", r"raised KeyError: 'widths' \(own_models.py, line 23\)\. Expected: a vae.VAE"),
-        ("forgets", r"was given prior=Vamp, but its model has StandardNormal\. Pass `prior` on"),
+        ("forgets", r"was given prior=Vamp, but its model has a StandardNormal of its own\. Pass `prior` on"),
         ("always_seven", r"was given latent_size=4, but its model has 7"),
         ("breaks", r"its encoder fails .* no attribute 'nothing_of_that_name' \(own_models.py, line 33\)"),
         ("two_tensors", r"its decoder fails on two images|its decoder must return logits .* but it is tuple"),

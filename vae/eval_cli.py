@@ -80,8 +80,10 @@ def read(arguments: list[str]) -> DictConfig:
     given = OmegaConf.from_dotlist(arguments)
     if "k" in given:
         given.nll_samples = given.pop("k")
-        if not isinstance(given.nll_samples, int) or given.nll_samples < 1:
-            raise UserError(f"vae-eval: k must be at least 1 sample, but it is {given.nll_samples}.")
+        if type(given.nll_samples) is not int or given.nll_samples < 1:
+            raise UserError(
+                f"vae-eval: k must be a whole number of samples, at least 1, but it is {given.nll_samples}."
+            )
     outside = {"run": "results/latest", "split": "test", "device": "auto"}
     chosen = {key: str(given.pop(key, default)) for key, default in outside.items()}
     lookup(chosen["split"], {name: name for name in SPLITS}, "split")
@@ -89,6 +91,8 @@ def read(arguments: list[str]) -> DictConfig:
         settings = OmegaConf.merge(OmegaConf.structured(Evaluation), DEFAULTS, given)
     except OmegaConfBaseException as error:
         raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
+    if settings.nll_samples < 0:
+        raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
     return OmegaConf.create({**chosen, "given": list(given), "settings": settings})
 
 
@@ -99,6 +103,7 @@ def evaluate_run(chosen: DictConfig) -> dict[str, Any]:
     config = plain(cast(DictConfig, model.config))
     splits = data_of(folder, config)
     settings = fitting(Evaluation(**chosen.settings), set(chosen.given), model, splits, chosen.split)
+    evaluate.check(settings, model, splits)
     device = resolve_device(chosen.device)
     console = Console(highlight=False, markup=False, soft_wrap=True)
     tracker, before = reopened(folder, config), summary_of(folder)

@@ -6,6 +6,7 @@ are batched.
 
 import math
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,10 @@ def check(settings: Evaluation, model: VAE, splits: Splits) -> None:
     for key in ("probes", "frechet"):
         if getattr(settings, key) and splits.train.labels is None:
             raise UserError(f"evaluation.{key}=true needs labels, but these images have none.")
+    if settings.umap and not settings.pictures:
+        raise UserError("evaluation.umap=true adds a picture to the others: set evaluation.pictures=true as well.")
+    if settings.umap and find_spec("umap") is None:
+        raise UserError("evaluation.umap=true needs the extra `umap`: pip install vae-sweeps[umap]")
 
 
 def measure(

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from vae.errors import UserError
-
 Points = np.ndarray[Any, np.dtype[np.float32]]
 
 SEED = 0
@@ -36,11 +34,9 @@ def tsne(points: Points) -> Points:
 
 
 def umap(points: Points) -> Points:
-    """UMAP (McInnes et al., 2018). Raises UserError where the extra is not installed."""
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise UserError(f"evaluation.umap=true needs the extra: pip install vae-sweeps[umap] ({error}).") from error
+    """UMAP (McInnes et al., 2018), of the extra `umap`."""
+    from umap import UMAP
+
     return np.asarray(UMAP(2, random_state=SEED, n_jobs=1).fit_transform(points), np.float32)
 
 

@@ -95,6 +95,7 @@ def _takes_what_it_is_given(name: str, model: VAE, parts: Mapping[str, Any]) -> 
         own = part in ("likelihood", "prior") and not type(has).__module__.startswith("vae.")
         if not own and has is not given and (isinstance(given, nn.Module) or has != given):
             wanted, got = (type(v).__name__ if isinstance(v, nn.Module) else v for v in (given, has))
+            got = f"a {got} of its own" if isinstance(has, nn.Module) else got
             raise UserError(
                 f"model.name: {name} was given {part}={wanted}, but its model has {got}. Pass `{part}` on to vae.VAE, "
                 "as docs/YOUR_MODEL.md does."

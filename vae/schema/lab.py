@@ -186,7 +186,7 @@ class Evaluation:
     pictures: bool = False
     """Pictures of the latent space."""
     umap: bool = False
-    """Also embed by UMAP; needs the extra `umap`."""
+    """Among the pictures, also an embedding by UMAP; needs the extra `umap`."""
 
 
 LAB: dict[str, dict[str, type]] = {
