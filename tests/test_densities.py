@@ -47,6 +47,15 @@ def test_bernoulli_log_prob_is_finite_far_out_and_in_fp32() -> None:
     assert vf.bernoulli_log_prob(1 - x, logits).item() == -20_400
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+def test_bernoulli_log_prob_is_the_same_with_and_without_a_gradient(dtype: torch.dtype) -> None:
+    logits = torch.cat([normal(500, 784, scale=5.0), torch.zeros(1, 784), 1e3 * normal(1, 784)]).to(dtype)
+    x = torch.rand(502, 784, dtype=dtype).round()
+    with_gradient = vf.bernoulli_log_prob(x, logits.clone().requires_grad_()).detach()
+    without = vf.bernoulli_log_prob(x, logits)
+    torch.testing.assert_close(without, with_gradient, rtol=1e-6 if dtype == torch.float32 else 1e-13, atol=0)
+
+
 def test_bernoulli_gradient_is_the_derivative_and_can_be_mapped() -> None:
     x, logits = torch.rand(3, 4, dtype=F64, requires_grad=True), normal(3, 4).requires_grad_()
     assert torch.autograd.gradcheck(vf.bernoulli_log_prob, (x, logits))
