@@ -101,6 +101,7 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
     assert {row["epoch"] for row in run["history"]} == {own["best_epoch"]}
     assert not run["name"]  # left as they are
     assert not run["group"]
+    assert not run["job_type"]
     assert any("latent_pca" in row for row in run["history"])
 
 

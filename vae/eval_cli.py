@@ -155,7 +155,7 @@ def reopened(folder: Path, config: Mapping[str, Any]) -> Any:
 
     if config["tracking"]["name"] != "wandb":
         return None
-    return tracking.Wandb(Wandb(**config["tracking"]), folder.resolve(), config, None, None)
+    return tracking.Wandb(Wandb(**config["tracking"]), folder.resolve(), config, None, None, job_type=None)
 
 
 def summary_of(folder: Path) -> dict[str, Any]:

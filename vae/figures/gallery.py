@@ -110,7 +110,7 @@ def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Figure:
     t = torch.linspace(0, 1, steps, device=mu.device, dtype=mu.dtype).view(1, -1, 1)
     z = torch.lerp(mu[:pairs, None], mu[pairs:, None], t).flatten(0, 1)
     labels = None if y is None else y[:pairs].repeat_interleave(steps)
-    between = model.decode(z, labels).unflatten(0, (pairs, steps))
+    between = model.decode(z, labels).view(pairs, steps, *x.shape[1:])
     rows = torch.cat([x[:pairs, None], between, x[pairs:, None]], 1).flatten(0, 1)
     title = "between two test images, which stand at the ends"
     return grid(rows, steps + 2, title, xlabel="decoded, from the left one's mean to the right one's")

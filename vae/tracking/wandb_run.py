@@ -20,7 +20,7 @@ CHECKPOINT = "checkpoint.pt"
 class Wandb:
     """A run in Weights & Biases, online or offline. An outage warns once and never stops or slows training.
 
-    `name`, `group` and `tags` of a run that is opened again are left as they are where they are None.
+    `name`, `group`, `tags` and `job_type` of a run that is opened again are left as they are where they are None.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Wandb:
         name: str | None,
         group: str | None,
         tags: Sequence[str] | None = None,
-        job_type: str = "train",
+        job_type: str | None = "train",
     ) -> None:
         self._settings, self._folder = settings, folder
         self._stop = Event()
