@@ -8,12 +8,13 @@ from .conftest import ROOT
 
 FLOORS = {
     0: ("options", "settings", "distributions", "storage", "outcome"),
-    1: ("space", "ledger", "worker", "batches"),
+    1: ("space", "ledger", "worker", "batches", "words"),
     2: ("samplers", "preflight", "slots", "composer"),
     3: ("trial", "plan"),
     4: ("policy", "study", "results"),
     5: ("engine", "console", "setup"),
-    6: ("sweeper",),
+    6: ("summary",),
+    7: ("sweeper",),
 }
 FLOOR = {name: floor for floor, names in FLOORS.items() for name in names}
 MODULES = sorted(path for path in (ROOT / "vae" / "sweep").glob("*.py") if path.name != "__init__.py")

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
+from vae.sweep.results import best_trials
+
 CUSTOM = """
 import hydra
 from omegaconf import DictConfig
@@ -96,6 +98,11 @@ def test_a_program_that_knows_nothing_of_vae_is_swept_from_another_folder(progra
     assert study.trials[0].params == {"x": 1.0, "y": 0}, "the program's own values come first"
     assert sorted(p.name for p in (app.folder / "out").iterdir() if p.is_dir()) == [str(i) for i in range(6)]
     assert f"best  #{study.best_trial.number}" in output
+    assert yaml.safe_load((app.folder / "out" / "optimization_results.yaml").read_text()) == {
+        "name": "optuna",
+        "best_params": study.best_params,
+        "best_value": study.best_value,
+    }
     assert "importance" in output
     rows = list(csv.DictReader((app.folder / "out" / "trials.csv").read_text().splitlines()))
     assert [float(row["value"]) for row in rows] == [trial.value for trial in study.trials]
@@ -122,12 +129,68 @@ def test_the_published_example_with_a_custom_search_space(program, path):
         assert trial.value == pytest.approx(sum(v**2 for v in trial.params.values()))
 
 
+def test_the_function_of_a_custom_search_space_is_tried_before_the_study_exists(program):
+    app = program(CUSTOM, CUSTOM_CONFIG.replace("PATH", "app.configure"))
+    before = sorted(app.folder.rglob("*"))
+    for script, arguments, message in (
+        (CUSTOM, ["z=3"], "z is fixed on the command line, but hydra.sweeper.custom_search_space sweeps it."),
+        (CUSTOM.replace('"x"]', '"q"]'), [], "custom_search_space=app.configure raised KeyError: 'q'"),
+        (CUSTOM.replace('"+w"', '"w"'), [], "w=0."),
+    ):
+        app.folder.joinpath("app.py").write_text(script)
+        output = app.run(*arguments, code=1, PYTHONWARNINGS="default")
+        assert message in output
+        assert "Traceback" not in output
+        assert [p for p in sorted(app.folder.rglob("*")) if "__pycache__" not in p.parts] == before
+
+
+def test_a_custom_search_space_sees_what_is_fixed(program):
+    script = CUSTOM.replace('trial.suggest_float("z"', '"z" in trial.user_attrs or trial.suggest_float("z"')
+    app = program(script, CUSTOM_CONFIG.replace("PATH", "app.configure"))
+    app.run("z=3", "hydra.sweeper.n_trials=2", PYTHONWARNINGS="default")
+    for trial in app.study("custom-search-space").trials:
+        assert set(trial.params) == {"x", "y", "+w"}
+        rest = sum(v**2 for v in trial.params.values())
+        assert trial.value == pytest.approx(rest + 9)
+
+
+def test_configs_of_earlier_sweepers_are_understood(program):
+    config = """
+    defaults: [_self_, {override hydra/sweeper: optuna}]
+    hydra:
+      mode: MULTIRUN
+      sweep: {dir: out}
+      sweeper:
+        n_trials: 4
+        n_jobs: 1
+        sampler: {_target_: optuna.samplers.RandomSampler, seed: 4}
+        search_space:
+          x: {type: float, low: -5.5, high: 5.5, step: 0.5}
+          y: {type: categorical, choices: [-5, 0, 5]}
+    x: 1.0
+    y: 0
+    """
+    app = program(config=config)
+    output = app.run(multirun=False)
+    assert "random, no pruning" in output
+    assert "space  x -5.5..5.5 step 0.5 · y {-5, 0, 5}" in output
+    assert app.states() == ["COMPLETE"] * 4
+    wrong = app.run("hydra.sweeper.search_space.x.type=bool", code=1, multirun=False)
+    assert "hydra.sweeper.search_space.x must be {type: int | float | categorical, ...}" in wrong
+
+
 def test_the_published_example_with_several_objectives(program):
     app = program(TWO_OBJECTIVES, TWO_OBJECTIVES_CONFIG)
     output = app.run(PYTHONWARNINGS="default")
     study = app.study("multi-objective")
     assert len(study.trials) == 10
-    front = {trial.number for trial in study.best_trials}
+    front = {trial.number for trial in best_trials(study)}
+    optimal = study.best_trials
+    assert {tuple(t.values) for t in optimal} == {tuple(study.trials[n].values) for n in front}
+    assert len({str(study.trials[n].params) for n in front}) == len(front), "each configuration once"
+    found = yaml.safe_load((app.folder / "out" / "optimization_results.yaml").read_text())
+    assert found["name"] == "optuna"
+    assert [s["values"] for s in found["solutions"]] == [study.trials[n].values for n in sorted(front)]
     assert {int(p.stem.removeprefix("trial_")) for p in (app.folder / "out" / "pareto").iterdir()} == front
     rows = list(csv.DictReader((app.folder / "out" / "trials.csv").read_text().splitlines()))
     assert {int(row["number"]) for row in rows if row["pareto"] == "True"} == front

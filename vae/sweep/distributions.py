@@ -6,6 +6,7 @@
 
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -83,6 +84,30 @@ def _choice(values: list[Any]) -> BaseDistribution:
         if value in values[:i]:
             raise ValueError(f"{render(value)} is there twice, or is equal to another choice")
     return CategoricalDistribution(values)
+
+
+def distribution_from(key: str, spec: Any) -> BaseDistribution:
+    """`{type: int, low: 1, high: 8, log: true}`, `{type: categorical, choices: [a, b]}` -> distribution.
+
+    Raises UserError for anything else. Both ends are included.
+    """
+    kinds: Mapping[Any, type[BaseDistribution]] = {
+        "int": IntDistribution,
+        "float": FloatDistribution,
+        "categorical": CategoricalDistribution,
+    }
+    given = dict(spec) if isinstance(spec, Mapping) else {}
+    kind = given.pop("type", None)
+    if kind not in kinds:
+        raise UserError(f"hydra.sweeper.search_space.{key} must be {{type: int | float | categorical, ...}}: {spec!r}.")
+    if kind == "int":
+        given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a step that does not end at high: high is lowered, as it says
+            return kinds[kind](**given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"hydra.sweeper.search_space.{key}: {error}") from error
 
 
 def text_of(dist: BaseDistribution) -> str:

@@ -9,9 +9,9 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from vae.sweep.ledger import Heart, Ledger
+from vae.sweep.ledger import STARTS, Heart, Ledger
 from vae.sweep.outcome import Cause, Outcome, outcome_of_error
-from vae.sweep.plan import SEED, STARTS, Plan
+from vae.sweep.plan import SEED, Plan
 from vae.sweep.policy import Failures, Policy, metric, violation
 from vae.sweep.trial import FACTS
 

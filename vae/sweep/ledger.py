@@ -22,8 +22,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from vae.sweep.storage import STORAGE_ERRORS
 
 log = logging.getLogger(__name__)
-LEASE, LOST, QUEUED, REASON = "lease", "lost", "queued", "reason"
-"""Trial attributes: the lease, how often it was lost, its place in the queue, why it ended as it did."""
+LEASE, LOST, STARTS, QUEUED, REASON = "lease", "lost", "starts", "queued", "reason"
+"""Trial attributes: the lease, how often it was lost and launched, its place in the queue, why it ended as it did."""
 _SETTLE_SECONDS = 0.5
 LIVE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
@@ -76,12 +76,22 @@ class Ledger:
             trial = self.study.ask()
             self._taken[trial.number] = trial
             self.renew([trial.number], claim=True)
-            too_many = trial.number >= total if exhaustive else self._missing(total, exhaustive) < 0
-            if not too_many:
+            if not self._too_many(trial, total, exhaustive):
                 return trial
             self._back_to_queue(trial.number)
             time.sleep(random.uniform(0.05, 0.3))
         return None
+
+    def _too_many(self, trial: Trial, total: float, exhaustive: bool) -> bool:
+        """A trial that had begun before it was lost gives way last: another, of which there is nothing yet, may."""
+        if exhaustive:
+            return trial.number >= total
+        if self._missing(total, exhaustive) >= 0:
+            return False
+        if not self.trial(trial.number).user_attrs.get(STARTS):
+            return True
+        time.sleep(_SETTLE_SECONDS)
+        return self._missing(total, exhaustive) < 0
 
     def enqueue(self, key: str, params: dict[str, Any], **attributes: Any) -> None:
         """Puts known parameters into the queue, once per `key` however many processes do so at the same time."""

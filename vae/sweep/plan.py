@@ -11,11 +11,12 @@ from optuna.trial import FrozenTrial, Trial
 
 from vae.errors import UserError
 from vae.sweep.distributions import overrides_of, render, text_of
+from vae.sweep.ledger import STARTS
 from vae.sweep.preflight import bare
 from vae.sweep.space import Space
 
-STARTS, SEED = "starts", "fresh_seed"
-"""Trial attributes: how often it was launched; the seed that replaces the program's own."""
+SEED = "fresh_seed"
+"""Trial attribute: the seed that replaces the program's own."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,20 @@ class Plan:
             if self.space.active(key, values):
                 values[key] = _suggest(trial, key, self.space.params[key])
         if self.custom:
-            self.custom(self.base, trial)
+            self._extend(self.custom, trial)
         return dict(trial.params)
+
+    def _extend(self, custom: Callable[[DictConfig, Trial], None], trial: Trial) -> None:
+        """The user's function sees what is fixed among the trial's attributes. Raises UserError if it swept that."""
+        fixed = dict(override.split("=", 1) for override in self.space.fixed if "=" in override)
+        for key, value in fixed.items():
+            trial.set_user_attr(key, value)
+        custom(self.base, trial)
+        for key in {bare(key) for key in trial.params} & {bare(key) for key in fixed}:
+            raise UserError(
+                f"{key} is fixed on the command line, but hydra.sweeper.custom_search_space sweeps it. Leave one out; "
+                "the function finds what is fixed in trial.user_attrs."
+            )
 
     def overrides(self, trial: FrozenTrial) -> list[str]:
         """The program's overrides for a trial whose keys are set."""

@@ -10,8 +10,9 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
+from vae.sweep.ledger import STARTS
 from vae.sweep.outcome import Cause, Outcome
-from vae.sweep.plan import SEED, STARTS
+from vae.sweep.plan import SEED
 from vae.sweep.trial import FACTS
 
 log = logging.getLogger(__name__)

@@ -50,6 +50,14 @@ def preflight(space: Space, compose: Compose, groups: Sequence[str], check: str 
     return base
 
 
+def compose_values(space: Space, compose: Compose, values: Mapping[str, Any], check: str | None) -> None:
+    """One trial's values, those of a custom search space among them. Raises UserError if they do not fit."""
+    written = overrides_of(values)
+    config = _compose(compose, [*space.fixed, *written], " ".join(written))
+    if check:
+        _apply(callable_of(check, "hydra.sweeper.check"), config, values)
+
+
 def corners(space: Space, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Settings of the swept keys in which each corner value of each key occurs, under each combination of groups."""
     order = space.order()

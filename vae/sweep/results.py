@@ -62,14 +62,23 @@ def ranked(study: Study) -> list[FrozenTrial]:
     sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
     found: dict[str, FrozenTrial] = {}
     for trial in sorted(complete, key=lambda t: (sign * (t.value or 0.0), t.number)):
-        found.setdefault(repr(sorted(trial.params.items())), trial)
+        found.setdefault(_same(trial), trial)
     return list(found.values())
 
 
+def _same(trial: FrozenTrial) -> str:
+    """Equal for trials of one configuration."""
+    return repr(sorted(trial.params.items()))
+
+
 def best_trials(study: Study, confirmed: Sequence[Confirmed] = ()) -> list[FrozenTrial]:
-    """The best trial, by its confirmation where there is one; or the Pareto front of several objectives."""
+    """The best trial, by its confirmation where there is one; or the Pareto front of several objectives, each once."""
     if len(study.directions) > 1:
-        return [trial for trial in study.best_trials if within_bounds(trial)]
+        front: dict[str, FrozenTrial] = {}
+        for trial in study.best_trials:
+            if within_bounds(trial):
+                front.setdefault(_same(trial), trial)
+        return list(front.values())
     return [confirmed[0].trial] if confirmed else ranked(study)[:1]
 
 
@@ -87,7 +96,7 @@ def confirmations(study: Study, again: Study) -> list[Confirmed]:
 def write_trials(study: Study, path: Path) -> None:
     """Every trial in a row: number, state, values, parameters, seconds, what the job recorded."""
     trials = study.get_trials(deepcopy=False)
-    front = {trial.number for trial in study.best_trials} if len(study.directions) > 1 else set()
+    front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
     names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
     params = sorted({key for trial in trials for key in trial.params})
     header = ["number", "state", *names, "seconds", "epochs", *params]
@@ -121,6 +130,16 @@ def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: 
     text = ["# @package _global_", *(f"# {line}" for line in about)]
     text.append(OmegaConf.to_yaml(OmegaConf.create({**(overlay if choices else {}), **_kept(values, leave_out)})))
     _replace(path, lambda file: file.write("\n".join(text)))
+
+
+def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: Path) -> None:
+    """The file that Hydra's sweepers leave by habit: what was best, for programs that read it."""
+    found: dict[str, Any] = {"name": "optuna"}
+    if len(study.directions) > 1:
+        found["solutions"] = [{"params": dict(trial.params), "values": list(trial.values)} for trial in best]
+    elif best:
+        found |= {"best_params": dict(best[0].params), "best_value": best[0].value}
+    _replace(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(found))))
 
 
 def _kept(values: Mapping[Any, Any], leave_out: Sequence[str], prefix: str = "") -> dict[Any, Any]:

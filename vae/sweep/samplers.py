@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
@@ -154,6 +154,23 @@ def _grid(space: Space, open_ended: bool) -> dict[str, list[Any]]:
 def size_of(name: str, space: Space) -> float:
     """How many trials an exhaustive sampler has; infinity for the others."""
     return sum(1 for _ in space.combinations()) if name in EXHAUSTIVE else math.inf
+
+
+def by_name(config: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The config of a `sampler` or `pruner` with its name, also where `_target_: optuna.samplers.TPESampler` names it.
+
+    Many configs say it so; the class tells the name. What it inherits from the default option is left out then.
+    """
+    table, typed = (_SAMPLERS, options.SAMPLERS) if kind == "sampler" else (_PRUNERS, options.PRUNERS)
+    parameters = dict(config)
+    name, target = str(parameters.pop("name", "none")), parameters.pop("_target_", None)
+    if target is None:
+        return {"name": name, **parameters}
+    classes = {made.__name__: known for known, made in table.items()} | {"MOTPESampler": "tpe"}
+    found = classes.get(str(target).rpartition(".")[2], str(target))
+    inherited = asdict(typed[name]()) if name in typed and name != found else {}
+    own = {k: v for k, v in parameters.items() if k == "seed" or k not in inherited or v != inherited[k]}
+    return {"name": found, **own}
 
 
 def _split(

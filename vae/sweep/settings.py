@@ -22,6 +22,8 @@ class Sweeper:
     """Everything under `hydra.sweeper`."""
 
     _target_: str = "hydra_plugins.vae_optuna.optuna_sweeper.OptunaSweeper"
+    _recursive_: bool = False
+    """Hydra shall not make objects of what is below: a sampler given by `_target_` is known by its class's name."""
     defaults: list[Any] = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}, {"pruner": "none"}])
     sampler: Any = None
     """The sampler: an option of the group hydra/sweeper/sampler."""
@@ -31,12 +33,19 @@ class Sweeper:
     """The space: dotted key -> choice, range, interval, as on the command line, which wins over this."""
     conditions: Any = None
     """Conditional keys: {optimizer.momentum: {optimizer: [sgd, rmsprop]}} sweeps the first where the second fits."""
+    search_space: Any = None
+    """The form that earlier sweepers took, {x: {type: float, low: 0, high: 1, step: 0.5}}, both ends included; it is
+    read where there are no params."""
     custom_search_space: str | None = None
     """`module.function(cfg, trial)` that suggests more keys with Optuna's own `trial.suggest_...`."""
     direction: Any = "minimize"
     """minimize | maximize, or a list of them for several objectives."""
     objectives: list[str] | None = None
     """Names of metrics that a job records, to be used as the objectives; null: what the job returns."""
+    value_name: str = "value"
+    """What the returned value is called in the table."""
+    steps: int | None = None
+    """Last step that a whole trial reports, for the table's 7/20; null: unknown."""
     constraints: Any = None
     """Metric -> bound: {test/active_units: ">= 5"}. A trial outside is kept, but never best."""
     n_trials: int | None = 20

@@ -1,10 +1,12 @@
 """From what Hydra hands over to a checked sweep: all that can be refused is refused before a study exists."""
 
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
@@ -16,9 +18,10 @@ from vae.config import one_of
 from vae.errors import UserError
 from vae.sweep import samplers
 from vae.sweep.composer import Composer
+from vae.sweep.distributions import distribution_from, text_of
 from vae.sweep.plan import Plan, read_enqueue
 from vae.sweep.policy import Policy, violation
-from vae.sweep.preflight import bare, callable_of, preflight, task_config
+from vae.sweep.preflight import bare, callable_of, compose_values, preflight, task_config
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import Space, read_space
 from vae.sweep.storage import absolute
@@ -71,7 +74,8 @@ def prepare(context: HydraContext, task: TaskFunction, config: DictConfig, argum
     """Checks everything. Raises UserError; nothing has been created then."""
     settings = _settings(config)
     loader = context.config_loader
-    space = read_space(settings.params, arguments, settings.conditions, OverridesParser.create(config_loader=loader))
+    parser = OverridesParser.create(config_loader=loader)
+    space = read_space(_params(settings), arguments, settings.conditions, parser)
     space.order()
     directions = directions_of(settings.direction)
     if settings.objectives is not None and len(settings.objectives) != len(directions):
@@ -89,6 +93,8 @@ def prepare(context: HydraContext, task: TaskFunction, config: DictConfig, argum
     plan = Plan(space, task_config(base), extend, tuple(settings.resume_overrides), settings.seed_key)
     if settings.duplicates == "reseed" or settings.confirm.top > 0:
         plan.seed()
+    if extend is not None:
+        _try_custom(plan, composer, settings)
     if settings.resume_overrides:
         composer.slow([*space.fixed, *settings.resume_overrides])
     folder = Path(str(config.hydra.sweep.dir)).absolute()
@@ -131,8 +137,9 @@ def _settings(config: DictConfig) -> Sweeper:
     assert isinstance(settings, Sweeper)
     for name in ("sampler", "pruner"):
         node = config.hydra.sweeper[name]
-        setattr(settings, name, OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else {})
-    for name in ("params", "conditions", "constraints"):
+        given: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else {}
+        setattr(settings, name, samplers.by_name(given, name))
+    for name in ("params", "search_space", "conditions", "constraints"):
         value = getattr(settings, name)
         if value is not None and not isinstance(value, Mapping):
             raise UserError(f"hydra.sweeper.{name} must be {{key: ...}}, not {value!r}.")
@@ -153,6 +160,29 @@ def _settings(config: DictConfig) -> Sweeper:
             f"({settings.heartbeat_seconds:g}), or every trial looks dead."
         )
     return settings
+
+
+def _params(settings: Sweeper) -> Mapping[str, Any]:
+    """The space in YAML as overrides."""
+    if settings.params is not None or not settings.search_space:
+        return settings.params or {}
+    return {str(key): text_of(distribution_from(key, spec)) for key, spec in settings.search_space.items()}
+
+
+def _try_custom(plan: Plan, composer: Composer, settings: Sweeper) -> None:
+    """A trial of no study goes through the user's function and is composed. Raises UserError."""
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    try:
+        values = plan.suggest(trial)
+    except UserError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"hydra.sweeper.custom_search_space={settings.custom_search_space} raised {type(error).__name__}: {error} "
+            f"({frame.filename}:{frame.lineno}). No study was created."
+        ) from error
+    compose_values(plan.space, composer.slow, values, settings.check)
 
 
 def _policy(settings: Sweeper, space: Space) -> Policy:

@@ -58,9 +58,10 @@ class Space:
 
     def describe(self) -> dict[str, str]:
         """Key -> its distribution as an override would write it, with its condition."""
-        return {key: text_of(dist) + self._condition_text(key) for key, dist in self.params.items()}
+        return {key: text_of(dist) + self.condition_text(key) for key, dist in self.params.items()}
 
-    def _condition_text(self, key: str) -> str:
+    def condition_text(self, key: str) -> str:
+        """` if optimizer in {sgd, rmsprop}`; empty for a key that is always swept."""
         wanted = self.conditions.get(key, {})
         return "".join(f" if {other} in {{{', '.join(values)}}}" for other, values in wanted.items())
 

@@ -1,5 +1,6 @@
 """One sweep from beginning to end: what `hydra/sweeper=optuna` runs."""
 
+import itertools
 import logging
 import os
 import signal
@@ -32,7 +33,9 @@ from vae.sweep.results import Confirmed
 from vae.sweep.setup import Setup, is_basic, launcher_of, prepare, uses_slots
 from vae.sweep.slots import Slots
 from vae.sweep.study import Record, open_study
+from vae.sweep.summary import sum_up
 from vae.sweep.trial import CONFIRMS, environment
+from vae.sweep.words import space_text
 
 _FIRST_FRESH_SEED = 1000
 
@@ -83,32 +86,48 @@ class _Sweep:
 
     def run(self) -> Any:
         setup, settings = self.setup, self.setup.settings
-        searched = f"{settings.sampler['name']}, pruning: {settings.pruner.get('name', 'none')}"
-        board = Board(self.ledger, setup.policy.total, list(setup.space.params))
+        board = self._board(self.ledger, setup.policy.total)
         say = board.console.print
-        how = f"{settings.n_jobs} slots" if uses_slots(setup) else "by launcher"
-        where = os.path.relpath(setup.folder)
-        say(headline(self.study, setup.policy.total, how, where, searched, setup.space.describe()))
+        facts = [
+            f"{settings.sampler['name']}, {_pruning(settings.pruner.get('name', 'none'))}",
+            f"{setup.policy.total:g} trials, {_how(setup)}",
+            os.path.relpath(setup.folder),
+        ]
+        space = {key: space_text(dist) + setup.space.condition_text(key) for key, dist in setup.space.params.items()}
+        say(headline(self.study, self._names(), facts, space, board.width))
         interrupted = False
-        with LiveReport(setup.folder, settings.report_every_seconds) as report:
+        with _interruptible(say), LiveReport(setup.folder, settings.report_every_seconds) as report:
             try:
-                with _terminate_as_interrupt(), _log_file(setup.folder / "sweep.log"):
+                with _log_file(setup.folder / "sweep.log"):
                     self._search(self.ledger, setup.policy, board, self._environment)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
             except KeyboardInterrupt:
                 interrupted = True
+                say(
+                    f"\nstopped after {self._ended()} of {setup.policy.total:g} trials; nothing is lost. "
+                    "Go on with the same command."
+                )
             finally:
-                self._write(say)
+                sum_up(setup, self.ledger, self.confirmed, say, board.width)
         say(report.told)
         if interrupted:
-            done = self.ledger.counts()
-            ended = done[TrialState.COMPLETE] + done[TrialState.PRUNED]
-            say(
-                f"stopped after {ended} of {setup.policy.total:g} trials; nothing is lost. Go on with the same command."
-            )
             raise SystemExit(130)
         return self._value()
+
+    def _ended(self) -> int:
+        counts = self.ledger.counts()
+        return counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
+
+    def _names(self) -> list[str]:
+        """What the objectives are called."""
+        settings = self.setup.settings
+        return settings.objectives or [settings.value_name] * len(self.study.directions)
+
+    def _board(self, ledger: Ledger, total: float) -> Board:
+        setup = self.setup
+        keys, live = list(setup.space.params), uses_slots(setup)
+        return Board(ledger, total, keys, self._names(), setup.settings.steps, live)
 
     def _search(self, ledger: Ledger, policy: Policy, board: Board, env: Callable[[int], list[str]]) -> None:
         settings = self.setup.settings
@@ -157,35 +176,8 @@ class _Sweep:
             return [*environment(number, name, setup.storage, self.owner), f"hydra.sweep.subdir={folder}"]
 
         say(f"confirming the best {len(best)} with {seeds} fresh seeds each")
-        self._search(ledger, policy, Board(ledger, policy.total, list(setup.space.params)), env)
+        self._search(ledger, policy, self._board(ledger, policy.total), env)
         return results.confirmations(self.study, again)
-
-    def _write(self, say: Callable[[str], None]) -> None:
-        """Files and last words; also after Ctrl-C and when the sweep stops itself."""
-        setup, folder = self.setup, self.setup.folder
-        results.write_trials(self.study, folder / "trials.csv")
-        counts = self.ledger.counts()
-        say("")
-        say(" · ".join(f"{n} {state.name.lower()}" for state, n in counts.items() if n) or "no trials")
-        for found in self.confirmed:
-            say(f"confirmed  #{found.trial.number}  {found.mean:.6g} ± {found.spread:.2g} over {found.seeds} seeds")
-        best = results.best_trials(self.study, self.confirmed)
-        several = len(self.study.directions) > 1
-        for trial in best:
-            path = folder / (f"pareto/trial_{trial.number:04d}.yaml" if several else "best.yaml")
-            path.parent.mkdir(exist_ok=True)
-            repeats = setup.plan.repeats(trial)
-            again = results.again_command(repeats, setup.settings.experiment_group, path)
-            values = ", ".join(f"{value!r}" for value in trial.values)
-            about = [f"Trial {trial.number} of study {self.study.study_name}: {values}", f"Again: {again}"]
-            group = setup.settings.experiment_group
-            leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
-            results.write_best(setup.compose(trial.number, repeats), path, about, leave_out)
-            shown = ", ".join(f"{value:.6g}" for value in trial.values)
-            say(f"best  #{trial.number}  {shown}  {os.path.relpath(path)}\n      {again}")
-        shares = results.importances(self.study)
-        if shares:
-            say("importance  " + " · ".join(f"{key} {share:.2f}" for key, share in shares.items()))
 
     def _value(self) -> Any:
         best = results.best_trials(self.study, self.confirmed)
@@ -194,21 +186,45 @@ class _Sweep:
         return best[0].value if best else None
 
 
+def _pruning(pruner: str) -> str:
+    return "no pruning" if pruner == "none" else f"{pruner} pruning"
+
+
+def _how(setup: Setup) -> str:
+    """How trials are run: `2 slots`, `one at a time`, `joblib, 2 at a time`."""
+    jobs = setup.settings.n_jobs
+    if uses_slots(setup):
+        return f"{jobs} slot{'s' * (jobs > 1)}"
+    if is_basic(setup):
+        return "one at a time"
+    return f"{setup.config.hydra.runtime.choices['hydra/launcher']}, {jobs} at a time"
+
+
 @contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """SIGTERM, which a cluster sends before it takes a machine away, ends a sweep in order, as Ctrl-C does."""
+def _interruptible(say: Callable[[str], None]) -> Iterator[None]:
+    """SIGTERM, which a cluster sends before it takes a machine away, ends a sweep in order, as Ctrl-C does.
+
+    The second Ctrl-C does not disturb the order; the third ends it where it is.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(one) for one in signals]
+    came = itertools.count(1)
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        if next(came) != 2:
+            raise KeyboardInterrupt
+        say("stopping: workers end and results are written. Ctrl-C again leaves that undone.")
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    for one in signals:
+        signal.signal(one, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
 
 
 @contextmanager
