@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+import optuna
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna import Study, pruners, samplers
@@ -136,11 +137,28 @@ def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     return _checked(build, f"hydra/sweeper/pruner={name}")
 
 
+def rehearse(pruner: BasePruner, name: str) -> None:
+    """A decision in a study of two trials: Hyperband makes its brackets at its first. Raises UserError."""
+
+    def decide() -> bool:
+        study = optuna.create_study(sampler=samplers.RandomSampler(seed=0))
+        for value in (1.0, 2.0):
+            trial = study.ask()
+            trial.report(value, 1)
+            if value == 1.0:
+                study.tell(trial, value)
+        return pruner.prune(study, study.trials[-1])
+
+    _checked(decide, f"hydra/sweeper/pruner={name}")
+
+
 def _checked(build: Callable[[], Built], what: str) -> Built:
     try:
         return build()
     except (TypeError, ValueError) as error:
         raise UserError(f"{what}: {error}") from error
+    except ArithmeticError as error:
+        raise UserError(f"{what}: its parameters do not go together ({error}).") from error
     except ImportError as error:
         raise UserError(f"{what} needs a package that is not installed: {error}") from error
 

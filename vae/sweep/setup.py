@@ -87,6 +87,7 @@ def prepare(context: HydraContext, task: TaskFunction, config: DictConfig, argum
     extend = callable_of(custom, "hydra.sweeper.custom_search_space") if custom else None
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
     pruner = samplers.make_pruner(settings.pruner, len(directions))
+    samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
     groups = [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
     composer = Composer(context, config)
     base = preflight(space, composer.slow, groups, settings.check)
