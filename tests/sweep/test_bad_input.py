@@ -51,7 +51,8 @@ CASES = {
     "fixed and swept": (["model.rate=0.1", "model.rate=interval(0,1)"], "model.rate is given twice"),
     "only one of two models has it": (
         ["model=mlp,conv", "model.channels=choice(4,8)"],
-        "model.channels: no such key. With model=mlp model has: rate, size.",
+        "model.channels: no such key. With model=mlp model has: rate, size. "
+        "hydra.sweeper.conditions={model.channels: {model: ...}} sweeps it where it exists.",
     ),
     "no such option": (["model=mlp,dense"], "model=dense"),
     "a word for a number": (["model.rate=choice(0.1,fast)"], "model.rate: the space is choice(0.1,fast)"),

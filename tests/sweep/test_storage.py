@@ -1,10 +1,13 @@
 """Where studies are kept."""
 
+import os
 from multiprocessing import get_context
 
+import optuna
 import pytest
 
 from vae.errors import UserError
+from vae.sweep.ledger import Ledger
 from vae.sweep.storage import absolute, open_storage
 
 
@@ -24,6 +27,37 @@ def test_sweeps_that_begin_at_the_same_moment_make_one_database(tmp_path, attemp
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * 5
+
+
+def take_all(where: str, barrier, taken) -> None:
+    storage = open_storage(where)
+    ledger = Ledger(optuna.load_study(study_name="s", storage=storage), storage, f"owner {os.getpid()}", 60)
+    ledger.enqueue("first", {"x": 0.25})
+    barrier.wait(60)
+    while (trial := ledger.take(20, exhaustive=False)) is not None:
+        taken.put((trial.number, os.getpid()))
+
+
+@pytest.mark.parametrize("kind", ["sqlite:///{}/study.db", "journal:{}/log"])
+def test_a_waiting_trial_is_handed_to_exactly_one_process(tmp_path, kind):
+    context = get_context("spawn")
+    where = absolute(kind.format(tmp_path))
+    study = optuna.create_study(storage=open_storage(where), study_name="s")
+    for number in range(12):
+        study.enqueue_trial({"x": number / 12})
+    barrier, taken = context.Barrier(4), context.Queue()
+    processes = [context.Process(target=take_all, args=(where, barrier, taken)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    numbers = [taken.get(timeout=120)[0] for _ in range(20)]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert taken.empty()
+    assert len(numbers) == len(set(numbers))
+    trials = study.get_trials()
+    assert [t.state.name for t in trials].count("RUNNING") == 20
+    assert sum(t.user_attrs.get("queued") == "first" and t.state.name != "FAIL" for t in trials) == 1
 
 
 def test_a_relative_file_is_the_same_from_every_folder(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from vae.sweep.storage import STORAGE_ERRORS
+from vae.sweep.storage import STORAGE_ERRORS, alone
 
 log = logging.getLogger(__name__)
 LEASE, LOST, STARTS, QUEUED, REASON = "lease", "lost", "starts", "queued", "reason"
@@ -73,9 +73,10 @@ class Ledger:
         numbers below the total are wanted and no others.
         """
         while self._missing(total, exhaustive) > 0:
-            trial = self.study.ask()
-            self._taken[trial.number] = trial
-            self.renew([trial.number], claim=True)
+            with alone(self._storage):
+                trial = self.study.ask()
+                self._taken[trial.number] = trial
+                self.renew([trial.number], claim=True)
             if not self._too_many(trial, total, exhaustive):
                 return trial
             self._back_to_queue(trial.number)
@@ -95,11 +96,12 @@ class Ledger:
 
     def enqueue(self, key: str, params: dict[str, Any], **attributes: Any) -> None:
         """Puts known parameters into the queue, once per `key` however many processes do so at the same time."""
-        if self._queued(key):
-            return
-        self.study.enqueue_trial(params, user_attrs={QUEUED: key, "queued_by": self.owner, **attributes})
+        with alone(self._storage):
+            if self._queued(key):
+                return
+            self.study.enqueue_trial(params, user_attrs={QUEUED: key, "queued_by": self.owner, **attributes})
         for late in self._queued(key)[1:]:
-            if late.user_attrs["queued_by"] == self.owner and not late.state.is_finished():
+            if late.user_attrs["queued_by"] == self.owner and late.state == TrialState.WAITING:
                 self._note(late.number, REASON, "queued by another process as well")
                 self._storage.set_trial_state_values(self._id(late.number), TrialState.FAIL)
 
@@ -183,10 +185,11 @@ class Ledger:
         Two processes may find the same trial. Each writes its lease and looks again a moment later: the last to
         write has it. Should the former owner still be alive, it sees the foreign lease and stops.
         """
-        found = [trial.number for trial in self.stale()]
+        with alone(self._storage):
+            found = [trial.number for trial in self.stale()]
+            self.renew(found, claim=True)
         if not found:
             return []
-        self.renew(found, claim=True)
         time.sleep(_SETTLE_SECONDS)
         mine = [number for number in found if lease_of(self.trial(number)).owner == self.owner]
         for number in mine:

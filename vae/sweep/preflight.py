@@ -144,7 +144,11 @@ def _explain(key: str, space: Space, config: DictConfig, chosen: list[str], erro
         keys = [str(k) for k in node] if isinstance(node, DictConfig) else []
         where = f" With {' '.join(chosen)}" if chosen else ""
         has = f"{where}{' it' if not parent else f' {parent}'} has: {one_of(leaf, keys)}" if keys else where
-        return f"{name}: no such key.{has}".replace("Choices: ", "")
+        told = f"{name}: no such key.{has}".replace("Choices: ", "")
+        group = chosen[0].partition("=")[0] if chosen else ""
+        return (
+            f"{told} hydra.sweeper.conditions={{{key}: {{{group}: ...}}}} sweeps it where it exists." if group else told
+        )
     if isinstance(dist, FloatDistribution) and isinstance(OmegaConf.select(config, name), int):
         low, high = int(dist.low), int(dist.high)
         return (

@@ -4,6 +4,8 @@ import os
 import random
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from vae.errors import StorageError, UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)
 """What a database raises that cannot be reached, read or written."""
@@ -79,6 +86,27 @@ def _log_ahead(storage: RDBStorage) -> None:
     """
     with storage.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def alone(storage: BaseStorage) -> Iterator[None]:
+    """Between looking and writing, no other process does the same. Only SQLite needs it.
+
+    Databases lock the row that they read for an update, and a journal has an order; SQLite locks at the first write, so
+    that two processes that ask at the same moment both get the same waiting trial. It serves one machine, where a lock
+    on its folder is seen by all.
+    """
+    url = storage.engine.url if isinstance(storage, RDBStorage) else None
+    file = Path(url.database) if url is not None and url.drivername.startswith("sqlite") and url.database else None
+    if fcntl is None or file is None or not file.is_file():
+        yield
+        return
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def unusable(where: str, error: Exception) -> StorageError:
