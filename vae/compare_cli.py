@@ -125,9 +125,9 @@ def labels(names: Iterable[str]) -> list[str]:
 
 def cell(value: object) -> str:
     """A value as a person writes it; nothing for one that is missing."""
-    from vae.sweep.console import number_text
+    from vae.sweep.words import five_digits
 
-    return "" if value is None else number_text(value)
+    return "" if value is None else five_digits(value)
 
 
 def write_csv(file: object, records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:

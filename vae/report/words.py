@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from vae.report.records import STATES, Records, Run
-from vae.sweep.console import number_text, short
 from vae.sweep.results import importances
+from vae.sweep.words import five_digits, short
 
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 """Facts that are told once where all runs have them in common."""
@@ -87,4 +87,4 @@ def _states(records: Records) -> dict[str, int]:
 
 def text(value: Any) -> str:
     """A value as a person writes it, with a minus that is one."""
-    return number_text(value).replace("-", "−") if isinstance(value, float) else str(value)
+    return five_digits(value).replace("-", "−") if isinstance(value, float) else str(value)

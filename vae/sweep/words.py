@@ -21,6 +21,11 @@ def number_text(value: Any) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def five_digits(value: Any) -> str:
+    """Settings and results alike, where there is room."""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
 def result_text(value: float) -> str:
     """An objective: two decimals, four where it is below 10, so that a column of them stands in line."""
     if value and not 1e-3 <= abs(value) < 1e6:
@@ -56,9 +61,14 @@ def space_text(dist: BaseDistribution) -> str:
     return ends + ("" if plain else f" step {number_text(dist.step)}") + (" log" if dist.log else "")
 
 
+def short(key: str) -> str:
+    """The last part of a dotted key."""
+    return key.rpartition(".")[2]
+
+
 def short_names(keys: Sequence[str]) -> list[str]:
     """Heads of columns: `model.latent_size` -> latent; the whole key where two would look the same."""
-    tails = [key.lstrip("+").rpartition(".")[2].removesuffix("_size") for key in keys]
+    tails = [short(key.lstrip("+")).removesuffix("_size") for key in keys]
     return [tail if tails.count(tail) == 1 else key for key, tail in zip(keys, tails, strict=True)]
 
 
