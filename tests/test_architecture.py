@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT
 
 FLOORS = {
-    0: ("errors", "schema", "functional", "provenance", "device"),
-    1: ("config", "checkpoint", "console", "tracking", "arguments", "live_report"),
+    0: ("errors", "schema", "functional", "provenance"),
+    1: ("config", "device", "checkpoint", "console", "tracking", "arguments", "live_report"),
     2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "naming", "sweep"),
     3: ("models", "report"),
     4: ("objectives",),

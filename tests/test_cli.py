@@ -80,7 +80,8 @@ def test_a_trained_model_is_one_line_away(vae: Vae, tmp_path: Path) -> None:
         (["model.latent_size=2.5"], "must be a whole number"),
         (["optimizer.lr=fast"], "optimizer.lr must be a number"),
         (["trainer.compile=perhaps"], "trainer.compile must be true or false"),
-        (["tracking.mode=null"], "tracking.mode"),
+        (["tracking.mode=null"], "tracking.mode must not be null"),
+        (["latent_size"], "latent_size: expected KEY=VALUE. python -m vae --help"),
         (["model.latent_size=0"], "model.latent_size must be at least 1, but it is 0"),
         (["optimizer.lr=-1"], "optimizer.lr must be above 0"),
         (["+model.width=3"], "model.width: no such key"),
@@ -249,10 +250,19 @@ def test_a_run_is_extended_and_another_config_refused_without_touching_it(vae: V
     assert summary(folder)["epochs"] == 5
 
 
-def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
-    limit = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
+@pytest.mark.parametrize(
+    ("room", "message", "epochs"),
+    [
+        (2_000, "A file could not be read or written", None),  # of Hydra's own
+        (20_000, "checkpoint.pt could not be written", 2),
+        (50_000, "curves.png could not be written", 2),
+    ],
+)
+def test_a_full_disk_is_named_and_nothing_is_lost(room: int, message: str, epochs: int | None, tmp_path: Path) -> None:
+    """Stands for a full disk: no file may grow beyond `room` bytes."""
+    limit = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room})); "
     code = f"{limit} sys.argv = ['vae', *sys.argv[1:]]; runpy.run_module('vae', run_name='__main__')"
-    arguments = ["data=digits", "tracking=none", "trainer.epochs=2", "hydra.run.dir=run"]
+    arguments = ["data=digits", "tracking=none", "trainer.epochs=2", "hydra.run.dir=run", "model.hidden_size=2"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=tmp_path,
@@ -261,10 +271,17 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
         env=environment(),
     )
     assert done.returncode == 4, done
-    assert "checkpoint.pt could not be written" in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
-    assert len(tracking.read_rows(tmp_path / "run/metrics.jsonl")) == 2
-    assert summary(tmp_path / "run")["state"] == "failed"
+    if epochs:
+        assert len(tracking.read_rows(tmp_path / "run/metrics.jsonl")) == epochs
+        assert summary(tmp_path / "run")["state"] == "failed"
+
+
+def test_a_model_that_does_not_fit_into_memory_is_explained(vae: Vae) -> None:
+    done = vae(*QUICK, "model.hidden_size=1000000000000")
+    assert done.code == 5, done
+    assert re.search(r"Not enough memory: \d+ bytes were asked for at once\. Smaller layers", done.err), done
 
 
 def test_on_a_terminal_the_epochs_are_a_bar(tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_classic_is_the_classic_script() -> None:
     [
         ("model.latent_size=0", r"model.latent_size must be at least 1, but it is 0"),
         ("optimizer.lr=-1", r"optimizer.lr must be above 0, but it is -1"),
-        ("optimizer.lr=nan", r"optimizer.lr must be above 0, but it is nan"),
-        ("optimizer.lr=inf", r"optimizer.lr must be above 0, but it is inf"),
+        ("optimizer.lr=nan", r"optimizer.lr must be a finite number, above 0, but it is nan"),
+        ("optimizer.lr=inf", r"optimizer.lr must be a finite number, above 0, but it is inf"),
         ("model.dropout=1", r"model.dropout must be at least 0 and below 1, but it is 1"),
         ("data.pixels=gray", r"data.pixels: no such choice: gray. .*Did you mean grey\?"),
         ("data.validation=tset", r"data.validation must be .* 'test', but it is 'tset'"),

@@ -128,6 +128,10 @@ def test_without_files_and_network_the_message_says_how_to_get_them(monkeypatch:
     monkeypatch.setattr("socket.getaddrinfo", lambda *a, **k: (_ for _ in ()).throw(OSError("no name resolution")))
     with pytest.raises(UserError, match=r"could not be downloaded[\s\S]*VAE_DATA[\s\S]*data=mnist_5k, data=digits"):
         load("kmnist")
+    assert not idx.cache_dir().exists()
+    monkeypatch.setenv("VAE_DATA", "/some/where")
+    with pytest.raises(UserError, match=r"kmnist is not in /some/where or .*\(<urlopen error no name resolution>\)"):
+        load("kmnist")
 
 
 def test_a_given_root_without_the_files_is_an_error_not_a_download(tmp_path: Path) -> None:
@@ -162,7 +166,7 @@ def test_fetching_verifies_through_torchvision_and_records_the_sums(
     shutil.rmtree(tmp_path / "cache")
     data._source.cache_clear()
     monkeypatch.setattr(datasets.KMNIST, "resources", [(name, "0" * 32) for name, _ in resources])
-    with pytest.raises(UserError, match="could not be downloaded"):
+    with pytest.raises(UserError, match=r"could not be downloaded \(File not found or corrupted\.\)"):
         load("kmnist")
 
 
@@ -210,6 +214,7 @@ def test_an_npz_with_labels_and_a_test_part(tmp_path: Path) -> None:
         ({"x": np.zeros((9, 4, 4), np.uint8)}, r"no array named 'images'; it has: x"),
         ({"images": np.zeros((9, 4, 4), np.uint8), "labels": np.zeros(8, int)}, r"labels must be 9 integers"),
         ({"images": np.zeros((9, 4, 4), np.uint8), "labels": np.zeros(9)}, r"labels must be 9 integers.*float64"),
+        ({"images": np.zeros((9, 4, 4), np.uint8), "labels": np.arange(9) - 2}, r"labels must be 0 or more.*-2"),
         (
             {"images": np.zeros((9, 4, 4), np.uint8), "test_images": np.zeros((9, 5, 5), np.uint8)},
             "images and test_images differ",

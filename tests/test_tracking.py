@@ -51,6 +51,16 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
         tracker.log(1, {"x": 1.0})
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_the_others_are_finished_where_one_cannot_write(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    full, other = JsonLines(tmp_path), JsonLines(tmp_path / "other")
+    (tmp_path / ".summary.json.part").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"summary\.json could not be written \(No space left"):
+        Trackers(full, other).finish({"state": "failed"})
+    assert (tmp_path / "other" / "summary.json").is_file()
+
+
 class Fake:
     """Stands where W&B's run object would; fails at the n-th call."""
 

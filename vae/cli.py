@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae import config
 from vae.arguments import written_out
-from vae.errors import Pruned, UserError
+from vae.errors import Pruned, StorageError, UserError
 from vae.help import help_text
 from vae.mistakes import CONFIG_ERRORS, explain
 
@@ -77,6 +77,8 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except (UserError, Pruned, *CONFIG_ERRORS) as error:
         fail(error if isinstance(error, UserError | Pruned) else explain(error))
+    except OSError as error:  # of Hydra's own files: ours name themselves
+        fail(StorageError(f"{error.filename or 'A file'} could not be read or written ({error.strerror or error})."))
 
 
 def preflight(arguments: Sequence[str]) -> None:

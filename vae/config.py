@@ -60,6 +60,7 @@ def check(cfg: DictConfig) -> None:
         ok = math.isfinite(value) and all(_BOUNDS[name][0](value, bound) for name, bound in bounds.items())
         if not ok:
             allowed = " and ".join(f"{_BOUNDS[name][1]} {bound:g}" for name, bound in bounds.items())
+            allowed = allowed if math.isfinite(value) else f"a finite number, {allowed}"
             raise UserError(f"{key} must be {allowed}, but it is {value}.")
     _check_validation(cfg.data.validation)
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:

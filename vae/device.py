@@ -1,9 +1,13 @@
 """Which device computes, and in which precision."""
 
-from contextlib import AbstractContextManager, nullcontext
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
+
+from vae.errors import OutOfMemoryError
 
 
 def resolve_device(name: str) -> torch.device:
@@ -29,6 +33,21 @@ def autocast_for(precision: str, device: torch.device) -> AbstractContextManager
     if resolve_precision(precision, device) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Turns torch's complaints about memory, one for CPUs and one for GPUs, into an OutOfMemoryError for a person."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        wanted = re.search(r"tried to allocate ([\d.]+ \w+)", str(error), re.IGNORECASE)
+        raise OutOfMemoryError(
+            f"Not enough memory: {wanted.group(1) if wanted else 'more than there is'} were asked for at once. Smaller "
+            "layers (model.*), data.batch_size, data.eval_batch_size or objective.samples take less."
+        ) from error
 
 
 def _cpu_has_bf16() -> bool:

@@ -32,6 +32,8 @@ def explain(error: Exception) -> UserError:
     if isinstance(cause, ValidationError):
         return _wrong_type(cause, str(error))
     if isinstance(error, OverrideParseException):
+        if not re.search(r"[=~]", str(error.override)):
+            return UserError(f"{error.override}: expected KEY=VALUE. python -m vae --help lists groups and keys.")
         return UserError(f"{error.override}: {str(error).splitlines()[0]}. Quotes or brackets may be missing.")
     return UserError(str(error))
 
@@ -60,6 +62,8 @@ def _wrong_type(cause: ValidationError, message: str) -> UserError:
     override = re.search(r"override (\S+)", message)
     given = override.group(1) if override else cause.full_key
     kind = re.search(r"could not be converted to (\w+)|is not a valid (\w+)", str(cause))
+    if "is not Optional" in str(cause):
+        return UserError(f"{given}: {cause.full_key} must not be null.")
     if kind is None:
         return UserError(f"{given}: {str(cause).splitlines()[0]}.")
     name = kind.group(1) or kind.group(2)

@@ -16,7 +16,7 @@ from vae import checkpoint, data, evaluate, likelihoods, models, objectives, opt
 from vae.checkpoint import Store
 from vae.config import check, plain
 from vae.data import Splits
-from vae.device import resolve_device
+from vae.device import resolve_device, within_memory
 from vae.errors import UserError
 from vae.session import Job, Session
 from vae.trainer import Progress, Task, fit
@@ -61,7 +61,7 @@ def device_of(config: Config) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"trainer.device={name} cannot be used here ({reason}). auto, cpu, cuda, cuda:N, mps."
+            f"trainer.device={name} cannot be used here ({reason}). Choices: auto, cpu, cuda, cuda:N, mps."
         ) from error
     return device
 
@@ -139,7 +139,8 @@ def run(cfg: DictConfig, job: Job) -> float:
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = device_of(config)
-    task = build_task(config, splits, device)
+    with within_memory():
+        task = build_task(config, splits, device)
     resume = str(settings.resume).lower() != "false"
     store = Store(job.folder / "checkpoint.pt", dict(config), settings.checkpoint_every_seconds, resume)
     state = store.read()
@@ -151,8 +152,9 @@ def run(cfg: DictConfig, job: Job) -> float:
         try:
             if trial:
                 trial.catch_up({row["epoch"]: row["val/elbo"] for row in progress.history if "val/elbo" in row})
-            fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
-            session.conclude(progress, time.perf_counter() - started)
+            with within_memory():
+                fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
+                session.conclude(progress, time.perf_counter() - started)
         except BaseException as error:
             session.abort(error, progress, time.perf_counter() - started)
             raise

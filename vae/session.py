@@ -12,7 +12,7 @@ from rich.console import Console
 from vae.console import EpochBar, EpochLines, shape
 from vae.data import Batches
 from vae.device import resolve_precision
-from vae.errors import Pruned, StorageError
+from vae.errors import Pruned, StorageError, writing
 from vae.findings import examine, scalars
 from vae.naming import run_name, swept_values, tags
 from vae.provenance import environment, git_state
@@ -144,7 +144,10 @@ class Session:
         state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         state = "pruned" if isinstance(error, Pruned) else state
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
+        try:
+            self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
+        except StorageError as full:  # said here, so that `error` is the one that is raised
+            self._say(str(full))
         kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
         total = self._config["trainer"]["epochs"]
         self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
@@ -224,7 +227,8 @@ class Session:
 
     def _save(self, name: str, file: str, figure: Any, epoch: int) -> None:
         path = self._job.folder / file
-        figure.savefig(path, dpi=110, pil_kwargs={"compress_level": 1})
+        with writing(path):
+            figure.savefig(path, dpi=110, pil_kwargs={"compress_level": 1})
         self.tracker.image(name, path, epoch)
 
     def _say(self, line: str) -> None:

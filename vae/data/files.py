@@ -47,6 +47,8 @@ def split_of(arrays: dict[str, np.ndarray[Any, Any]], images: str, labels: str, 
             f"data.path: {file}: {labels} must be {len(pixels):,} integers, one for each image, "
             f"but it is {values.dtype} of shape {values.shape}."
         )
+    if values.min() < 0:
+        raise UserError(f"data.path: {file}: {labels} must be 0 or more, but the least is {values.min()}.")
     return Split(pixels, torch.from_numpy(values.astype(np.int64)))
 
 

@@ -1,5 +1,6 @@
 """The MNIST family: IDX files, fetched and checked by torchvision, read where they lie. No other room knows it."""
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -56,6 +57,9 @@ SHA256: Mapping[str, str] = {
 }
 """Of the unpacked files as published. Other sets are checked against the sums recorded when they were fetched."""
 
+SILENCE_SECONDS = 10.0
+"""How long a mirror may be silent before the next one is tried."""
+
 
 def cache_dir() -> Path:
     """Where fetched data sets are kept."""
@@ -91,15 +95,17 @@ def fetch(name: str, split: str = "balanced") -> Path:
     build: Callable[..., object] = getattr(datasets, idx.torchvision_class)
     extra = {"split": split} if name == "emnist" else {}
     raw = cache_dir() / idx.torchvision_class / "raw"
-    timeout, before = 30.0, socket.getdefaulttimeout()
-    socket.setdefaulttimeout(timeout)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE_SECONDS)
     try:
         for train in (True, False):
             build(str(cache_dir()), train=train, download=True, **extra)
     except (RuntimeError, OSError) as error:
-        reason = next((line for line in str(error).splitlines() if "<" in line), str(error) or type(error).__name__)
+        _remove_if_empty(raw)
+        reason = [type(error).__name__, *filter(None, str(error).splitlines())][-1]  # of the last mirror
+        looked = " or ".join(filter(None, (os.environ.get("VAE_DATA"), str(cache_dir()))))
         raise UserError(
-            f"{name} is not in {cache_dir()} and could not be downloaded ({reason}).\n"
+            f"{name} is not in {looked} and could not be downloaded ({reason}).\n"
             f"Put {', '.join(idx.files())} into {raw}, or point VAE_DATA at a folder that has "
             f"{idx.torchvision_class}/raw, or use an embedded set: {EMBEDDED}."
         ) from error
@@ -109,6 +115,13 @@ def fetch(name: str, split: str = "balanced") -> Path:
     known = read_sums(raw) | sums
     (raw / "SHA256SUMS").write_text("".join(f"{digest}  {file}\n" for file, digest in sorted(known.items())))
     return cache_dir()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Removes .../vae/MNIST/raw as far as it is empty: a download that failed leaves nothing behind."""
+    with contextlib.suppress(OSError):  # not empty, or not there
+        for path in (folder, *folder.parents[:2]):
+            path.rmdir()
 
 
 def read_sums(raw: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Where the figures of a run go. Trackers are siblings that write; a Reporter is asked whether to go on."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,5 +60,7 @@ class Trackers:
             tracker.image(name, path, epoch)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        for tracker in self._trackers:
-            tracker.finish(summary)
+        """Ends each of them, in order, also where one before it could not write; its error is raised at the end."""
+        with ExitStack() as stack:
+            for tracker in reversed(self._trackers):
+                stack.callback(tracker.finish, summary)

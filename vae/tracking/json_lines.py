@@ -2,12 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae.errors import StorageError
+from vae.errors import writing
 
 
 class JsonLines:
@@ -23,7 +22,7 @@ class JsonLines:
         _replace(self.path, "".join(map(line, kept)))
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        with _writing(self.path), self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line({"epoch": epoch, **metrics}))
 
     def image(self, name: str, path: Path, epoch: int) -> None:
@@ -41,18 +40,9 @@ def line(row: Mapping[str, Any]) -> str:
 def _replace(path: Path, text: str) -> None:
     """Writes a file whole or not at all."""
     part = path.with_name(f".{path.name}.part")
-    with _writing(path):
+    with writing(path):
         part.write_text(text, encoding="utf-8")
         part.replace(path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turns an OSError into a StorageError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} could not be written ({error}).") from error
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
