@@ -137,7 +137,7 @@ def test_a_run_whose_data_is_gone(vae, tmp_path):
     mine = ("data=arrays", "data.path=own.npz", "data.batch_size=16", "data.pixels=grey")
     assert vae(*(a for a in TINY if not a.startswith("data")), *mine).code == 0
     (tmp_path / "own.npz").unlink()
-    data._source.cache_clear()  # as in a new process
+    data._splits.cache_clear()  # as in a new process
     result = vae("run=run", main=eval_cli.main)
     assert result.code == 2
     assert "the data of this run cannot be loaded any more" in result.err

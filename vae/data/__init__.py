@@ -53,22 +53,30 @@ SOURCES: Mapping[str, Callable[..., Source]] = {
 }
 
 
-def load(
-    *,
+def load(*, name: str, batch_size: int, eval_batch_size: int = 1000, **what: Any) -> Splits:
+    """The splits of a data set, from the fields of its config.
+
+    Raises UserError where the parts do not fit the data, StorageError for damaged files.
+    """
+    splits = _splits(name, **what)
+    if batch_size > len(splits.train):
+        raise UserError(
+            f"data.batch_size={batch_size}: there are {len(splits.train):,} training images in data={name}."
+        )
+    return splits
+
+
+@lru_cache(maxsize=1, typed=True)  # not the source: these are copies of its images, in another order
+def _splits(
     name: str,
-    batch_size: int,
     pixels: str = "grey",
     validation: int | float | str = 0.1,
     train_images: int | None = None,
     split_seed: int = 0,
-    eval_batch_size: int = 1000,
     **where: Any,
 ) -> Splits:
-    """The splits of a data set, from the fields of its config; read once per process.
-
-    Raises UserError where the parts do not fit the data, StorageError for damaged files.
-    """
-    source = _source(name, **where)
+    """The splits that a process has asked for last: the runs of a sweep read them once."""
+    source = lookup(name, SOURCES, "data.name")(**where)
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:
@@ -86,14 +94,7 @@ def load(
         if train_images > len(train):
             raise UserError(f"data.train_images={train_images}: there are {len(train):,} training images.")
         train = train.take(torch.arange(train_images))
-    if batch_size > len(train):
-        raise UserError(f"data.batch_size={batch_size}: there are {len(train):,} training images in data={name}.")
     return _binarise(Splits(train, held_out, test), pixels, generator)
-
-
-@lru_cache(maxsize=2)
-def _source(name: str, **where: Any) -> Source:
-    return lookup(name, SOURCES, "data.name")(**where)
 
 
 def _hold_out(split: Split, count: int, generator: torch.Generator) -> tuple[Split, Split]:

@@ -153,20 +153,20 @@ def read_idx(path: Path) -> np.ndarray[Any, Any]:
 
     Format: two zero bytes, a type code, the number of dimensions, their sizes, then the values, all big-endian.
     """
-    data = path.read_bytes()
+    data = np.fromfile(path, np.uint8)
     types: dict[int, np.dtype[Any]] = {8: np.dtype("u1"), 12: np.dtype(">i4")}
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in types:
-        raise StorageError(f"{path} is not an IDX file (it begins with {data[:4].hex(' ') or 'nothing'}).")
-    header = 4 + 4 * data[3]
-    shape = struct.unpack_from(f">{data[3]}I", data, 4) if len(data) >= header else ()
-    expected = header + int(np.prod(shape)) * types[data[2]].itemsize
+    start = data[:4].tobytes()
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in types:
+        raise StorageError(f"{path} is not an IDX file (it begins with {start.hex(' ') or 'nothing'}).")
+    header = 4 + 4 * start[3]
+    shape = struct.unpack_from(f">{start[3]}I", data.data, 4) if len(data) >= header else ()
+    expected = header + int(np.prod(shape)) * types[start[2]].itemsize
     if not shape or len(data) != expected:
         raise StorageError(
             f"{path} is truncated: {len(data):,} bytes, expected {expected:,} (SHA-256 {sha256(path)}).\n"
             f"Remove the file and fetch it again (vae-data), or use an embedded set: {EMBEDDED}."
         )
-    values: np.ndarray[Any, Any] = np.frombuffer(data, types[data[2]], offset=header)
-    return values.reshape(shape)
+    return data[header:].view(types[start[2]]).reshape(shape)
 
 
 def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
@@ -184,5 +184,6 @@ def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
         digit = labels if labels.ndim == 1 else labels[:, 0]  # QMNIST: eight columns, the digit first
         if len(images) != len(digit):
             raise StorageError(f"{raw}: {len(images):,} images, but {len(digit):,} labels.")
-        parts.append(Split(torch.tensor(images).unsqueeze(1), torch.from_numpy(digit.astype(np.int64))))
+        pixels = torch.from_numpy(np.ascontiguousarray(images))
+        parts.append(Split(pixels.unsqueeze(1), torch.from_numpy(digit.astype(np.int64))))
     return Source(*parts)
