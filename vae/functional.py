@@ -70,14 +70,21 @@ def bernoulli_log_prob(x: Tensor, logits: Tensor) -> Tensor:
     """x log p + (1 - x) log(1 - p) with p = sigmoid(logits), summed over all but the first dimension: -> (B,).
 
     Computed from logits, without a clamp. For x strictly between 0 and 1 it is a negative cross-entropy, not a
-    density: see `continuous_bernoulli_log_prob`. Where no gradient is wanted, as x l - log(1 + exp(l)), written so that
-    nothing overflows: torch's logarithm of 1 + t takes seven times as long as its logarithm, and with 1 + t in [1, 2]
-    the two differ by less than one rounding.
+    density: see `continuous_bernoulli_log_prob`.
     """
-    if not (torch.is_grad_enabled() and (logits.requires_grad or x.requires_grad)):
-        softplus = logits.clamp(min=0) + torch.log(1 + torch.exp(-logits.abs()))
-        return (x * logits - softplus).flatten(1).sum(-1)
+    if logits.device.type == "cpu":
+        return -_cross_entropy_on_cpu(x, logits).flatten(1).sum(-1)
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(-1)
+
+
+def _cross_entropy_on_cpu(x: Tensor, logits: Tensor) -> Tensor:
+    """max(l, 0) - x l + log(1 + e^-|l|), elementwise, in half the time of torch's own on a CPU.
+
+    log1p is computed number by number there, log and exp many at once; log(1 + e) is as exact beside the other terms.
+    -|l| is written l - 2 max(l, 0), whose derivative at l = 0 is what makes the whole 1/2 - x there, as it must be.
+    """
+    positive = logits.relu()
+    return torch.addcmul(positive, x, logits, value=-1) + (logits - 2 * positive).exp().add(1).log()
 
 
 def continuous_bernoulli_log_norm(logits: Tensor) -> Tensor:
