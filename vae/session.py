@@ -151,6 +151,8 @@ class Session:
         kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
         total = self._config["trainer"]["epochs"]
         self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
+        if state == "failed" and self._job.trial is not None:  # a single run's reason follows at once
+            self._say(reason)
         if state == "interrupted" and self._job.trial is None:
             self._say(f"Nothing is lost. Go on with: python -m vae trainer.resume={self._job.shown}")
 
@@ -210,11 +212,13 @@ class Session:
         pixels = config["data"]["pixels"]
         drawn = "" if pixels == "grey" else f", {pixels} binary pixels"
         held_out = "test" if splits.validation is splits.test else f"{len(splits.validation):,} validation"
-        self._say(
+        data = (
             f"{config['data']['name']}  {len(splits.train):,} train · {held_out} · {len(splits.test):,} test"
             f" · {shape(splits.image_shape)}{drawn}"
-            f"    {model['name']}  {self._parameters():,} parameters · latent {model['latent_size']}{hidden}"
         )
+        parts = f"{model['name']}  {self._parameters():,} parameters · latent {model['latent_size']}{hidden}"
+        narrow = self._console.is_terminal and len(data) + 4 + len(parts) > self._console.width
+        self._say(f"{data}{chr(10) if narrow else 4 * ' '}{parts}")
         device = self._task.generator.device
         threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
         self._say(f"device {device} ({threads}{self._precision()})")
