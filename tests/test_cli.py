@@ -47,7 +47,7 @@ def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: 
     names = {p.name for p in folder.iterdir()}
     assert names == {
         ".hydra", "checkpoint.pt", "metrics.jsonl", "summary.json", "curves.png",
-        "samples_epoch_002.png", "reconstruction_epoch_002.png",
+        "samples_epoch_002.png", "reconstruction_epoch_002.png", "latent_pca.png",
     }  # fmt: skip
     facts = summary(folder)
     assert facts["state"] == "finished"
