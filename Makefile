@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench bench-report docs clean
+.PHONY: help demo test check slow bench bench-report docs dashboard clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -36,6 +36,13 @@ docs: .venv/.installed  ## the pictures of the documentation; needs MNIST and ch
 	cp results/reproduced/classic/curves.png docs/pictures/curves.png
 	$(BIN)/python scripts/draw_pictures.py
 
+STUDY_DB = $(if $(STUDY),multirun/$(STUDY)/study.db,$(shell ls -t multirun/*/study.db* 2>/dev/null | head -1 | sed 's/-[a-z]*$$//'))
+PORT ?= 8080
+
+dashboard: .venv/.dashboard  ## Optuna's live page of the newest study, or of STUDY=NAME, at http://127.0.0.1:8080 (PORT=N)
+	@test -f "$(STUDY_DB)" || { echo "$(or $(STUDY_DB),multirun/): no study there. STUDY=NAME is one of:" $(notdir $(patsubst %/study.db,%,$(wildcard multirun/*/study.db))); exit 2; }
+	$(BIN)/optuna-dashboard --port $(PORT) "sqlite:///$(STUDY_DB)"
+
 clean:  ## removes .venv and caches, keeps results
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info .coverage
 
@@ -43,4 +50,8 @@ clean:  ## removes .venv and caches, keeps results
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@
+
+.venv/.dashboard: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[dashboard]"
 	@touch $@
