@@ -23,8 +23,9 @@ check: .venv/.installed  ## ruff and mypy
 slow: .venv/.installed  ## tests that take minutes; those of real MNIST need VAE_DATA
 	$(BIN)/python -m pytest -m slow
 
-bench: .venv/.installed  ## an epoch beside a plain loop's, start-up time, memory; writes results/bench_epoch.json
+bench: .venv/.installed  ## an epoch beside a plain loop's, start-up time, memory; what W&B costs; writes results/bench_*.json
 	$(BIN)/python scripts/bench_epoch.py
+	$(BIN)/python scripts/bench_tracking.py
 
 bench-report: .venv/.installed  ## the report of 1,000 trials: seconds to write and to open, size
 	$(BIN)/python scripts/bench_report.py

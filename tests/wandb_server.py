@@ -68,7 +68,7 @@ class Run:
             "logLineCount": 0,
             "historyTail": json.dumps([json.dumps(last)] if last else []),
             "eventsTail": "[]",
-            "wandbConfig": "{}",
+            "wandbConfig": '{"t": {}}',
         }
 
 

@@ -1,0 +1,66 @@
+"""What W&B costs: training runs with tracking=wandb (offline) and tracking=none, in turn, each a process of its own.
+
+    python scripts/bench_tracking.py [REPETITIONS] [EPOCHS]
+
+MNIST where VAE_DATA has it, else the 5,000 embedded images. `the whole process` holds everything: imports, W&B's start
+and end, test, pictures; `training alone` is the epochs, where tracking must cost nothing.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from vae.provenance import processor
+
+WAYS = ("none", "wandb")
+
+
+def run(tracking: str, folder: Path, data: str, epochs: int) -> tuple[float, float]:
+    """Seconds of the whole process, and of its training epochs alone."""
+    command = [sys.executable, "-m", "vae", f"data={data}", f"tracking={tracking}", f"trainer.epochs={epochs}"]
+    environment = {**os.environ, "WANDB_MODE": "offline"}
+    started = time.perf_counter()
+    subprocess.run([*command, f"hydra.run.dir={folder}"], env=environment, stdout=subprocess.DEVNULL, check=True)
+    whole = time.perf_counter() - started
+    return whole, float(json.loads((folder / "summary.json").read_text())["train_seconds"])
+
+
+def main() -> None:
+    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    data = "mnist" if os.environ.get("VAE_DATA") else "mnist_5k"
+    seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    with tempfile.TemporaryDirectory() as name:
+        for i in range(-1, repetitions):  # the first pair warms the file cache
+            for way in WAYS if i % 2 else reversed(WAYS):
+                measured = run(way, Path(name) / f"{way}{i}", data, epochs)
+                if i >= 0:
+                    seconds[way].append(measured)
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    print(f"{data}, {epochs} epochs, {processor()}, {versions}")
+    result: dict[str, object] = {"data": data, "epochs": epochs, "n": repetitions, "seconds": seconds}
+    for index, title in enumerate(("the whole process", "training alone")):
+        none, wandb = ([pair[index] for pair in seconds[way]] for way in WAYS)
+        ratios = [b / a for a, b in zip(none, wandb, strict=True)]
+        print(f"\n{title}, in turn, n = {repetitions}     median s      min      max")
+        for way, values in (("tracking=none", none), ("tracking=wandb, offline", wandb)):
+            print(f"  {way:<36} {statistics.median(values):>10.2f} {min(values):>8.2f} {max(values):>8.2f}")
+        shown = f"{statistics.median(ratios):>10.3f} {min(ratios):>8.3f} {max(ratios):>8.3f}"
+        print(f"  {'ratio of a pair':<36} {shown}")
+        result[f"{title}, ratio_median"] = statistics.median(ratios)
+    path = Path("results/bench_tracking.json")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(path)
+
+
+if __name__ == "__main__":
+    main()
