@@ -74,6 +74,7 @@ def test_classic_is_the_classic_script() -> None:
         ("data.validation=true", r"data.validation must be"),
         ("+model.width=3", r"model.width: no such key"),
         ("trainer.epochs=0", r"trainer.epochs must be at least 1"),
+        ("tracking.project=team/vae", r"tracking.project must have 1 to 128 .*'team/vae'. A team goes into tracking."),
         ("trainer.precision=fp16", r"trainer.precision: no such choice"),
     ],
 )

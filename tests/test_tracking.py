@@ -146,7 +146,7 @@ from vae.schema import Wandb as Settings
 from vae.tracking import Wandb
 folder = Path(sys.argv[1])
 config = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
-run = Wandb(Settings(mode="offline"), folder, config, "t001-z2", "study", ["digits", "mlp", "mine"])
+run = Wandb(Settings(mode="offline"), folder, config, "t001-z2", "study", ["digits", "mlp", "mine"], "train")
 print(run.place)
 run.log(1, {"val/elbo": -2.0})
 run.log(2, {"val/elbo": -1.0})

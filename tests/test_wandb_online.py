@@ -82,7 +82,7 @@ def test_a_sweep_of_two_workers_arrives_complete(
     fail_share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with WandbServer(fail_share) as server:
-        vae(tmp_path, server, *SIX, "hydra/sweeper/pruner=none", "+sweep.params={objective.beta: 'choice(1,2)'}")
+        vae(tmp_path, server, *SIX, "hydra/sweeper/pruner=none", "objective.beta=choice(1,2)")
         study = tmp_path / "multirun" / "six"
         if fail_share:
             assert server.failed > 10

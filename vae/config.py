@@ -63,6 +63,7 @@ def check(cfg: DictConfig) -> None:
             allowed = allowed if math.isfinite(value) else f"a finite number, {allowed}"
             raise UserError(f"{key} must be {allowed}, but it is {value}.")
     _check_validation(cfg.data.validation)
+    _check_project(OmegaConf.select(cfg, "tracking.project"))
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")
 
@@ -74,6 +75,16 @@ def _check_validation(part: Any) -> None:
         raise UserError(
             f"data.validation must be a count of images (1 or more), a fraction between 0 and 1, or 'test', "
             f"but it is {part!r}."
+        )
+
+
+def _check_project(name: str | None) -> None:
+    """Raises UserError for a name of a W&B project that W&B refuses."""
+    wrong = sorted(set(name or "x") & set("/\\#?%:"))
+    if wrong or name == "" or len(name or "") > 128:
+        raise UserError(
+            f"tracking.project must have 1 to 128 characters and none of / \\ # ? % :, but it is {name!r}. "
+            "A team goes into tracking.entity."
         )
 
 

@@ -1,5 +1,6 @@
 """Whether there is a W&B server to talk to, and with which key. Never a prompt."""
 
+import logging
 import netrc
 import os
 import time
@@ -45,9 +46,7 @@ def api(timeout_seconds: int = 15) -> Any:
     """W&B's client, its key accepted by the server. Raises UserError without a key, or where no server answers."""
     if not has_key():
         raise UserError(f"W&B: there is no key for {base_url()}. Set WANDB_API_KEY, or run `wandb login`.")
-    import wandb
-
-    wandb.setup(settings=wandb.Settings(silent=True))
+    wandb = quiet()
     try:
         return wandb.Api(timeout=timeout_seconds)
     except (wandb.errors.Error, ValueError) as error:
@@ -55,6 +54,16 @@ def api(timeout_seconds: int = 15) -> Any:
             f"W&B: {base_url()} does not answer, or refuses the key ({first_line(error)}). "
             "Nothing is lost: the runs are on disk, and the report needs no server."
         ) from error
+
+
+def quiet() -> Any:
+    """The module `wandb`, told to print nothing: what a person should know is said here, once."""
+    import wandb
+
+    wandb.setup(settings=wandb.Settings(silent=True))
+    # Its own error reports fail as well when the server is gone.
+    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
+    return wandb
 
 
 def first_line(error: BaseException) -> str:

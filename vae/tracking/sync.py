@@ -106,7 +106,8 @@ def hold(file: Path) -> IO[str]:
 def upload(parts: Sequence[Path], stall_seconds: float) -> None:
     """Runs `wandb sync` on these until it ends, or until it has stalled."""
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE), *map(str, parts)]
-    environment = {**os.environ, "WANDB_MODE": "online"}
+    # By WANDB_SERVICE it would find the process behind this one's runs, in which their ids are taken.
+    environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"} | {"WANDB_MODE": "online"}
     with _started(command, environment) as process:
         count, since = 0, time.monotonic()
         while process.poll() is None and time.monotonic() - since < stall_seconds:

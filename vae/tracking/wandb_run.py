@@ -11,7 +11,7 @@ from typing import Any
 
 from vae.errors import Pruned
 from vae.schema import Wandb as WandbSettings
-from vae.tracking.server import first_line, known_unreachable, remember_unreachable, wandb_mode
+from vae.tracking.server import first_line, known_unreachable, quiet, remember_unreachable, wandb_mode
 from vae.tracking.sync import RUN_ID, hold, is_synced, mark_synced, parts_below, upload
 
 CHECKPOINT = "checkpoint.pt"
@@ -59,6 +59,8 @@ class Wandb:
     @property
     def place(self) -> str:
         """Where the run can be seen, or the command that will put it there, for a person."""
+        if self._run.settings._noop:
+            return "W&B is off: WANDB_MODE=disabled"
         return f"W&B offline: {self._sync_command()}" if self._is_offline() else f"W&B {self._run.url}"
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -104,16 +106,14 @@ class Wandb:
             mark_synced(self._part)
 
     def _start(self, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-        import wandb
-
-        wandb.setup(settings=wandb.Settings(silent=True))
+        wandb = quiet()
         mode = wandb_mode(self._settings.mode)
         if mode == "online" and not self._earlier_parts_are_there():
             mode = "offline"
         before = set(parts_below(self._folder))
         try:
             return self._init(mode, identity, config)
-        except (wandb.errors.Error, TimeoutError) as error:
+        except Exception as error:
             if mode == "offline":
                 raise
             self._warn(f"no server ({first_line(error)}); this run goes on offline")
@@ -167,6 +167,7 @@ class Wandb:
             "finish_timeout_raises": True,
             "stop_fn": _setter(self._stop),
             "x_transaction_log_flush_interval": 1,
+            "x_save_requirements": False,  # listing all packages takes most of a trial's start
         }
         return {name: value for name, value in wanted.items() if name in fields}
 
