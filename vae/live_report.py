@@ -8,6 +8,7 @@ also when the multirun is killed. Then it writes a last time.
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,19 @@ _LAST_WRITE_SECONDS = 120.0
 
 
 class LiveReport:
-    """A context, as long as the runs in a folder go on. `every_seconds` 0: only at the end; None: never."""
+    """A context, as long as the runs in a folder go on. `every_seconds` 0: only at the end; None: never.
 
-    def __init__(self, folder: Path, every_seconds: float | None = EVERY_SECONDS) -> None:
-        self.folder, self.every_seconds = folder, every_seconds
+    However they end, `say` is told where the report is, or why there is none.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        every_seconds: float | None = EVERY_SECONDS,
+        say: Callable[[str], object] = print,
+    ) -> None:
+        self.folder, self.every_seconds, self._say = folder, every_seconds, say
         self._process: subprocess.Popen[str] | None = None
-        self.told = ""
-        """For a person, at the end: where the report is, or why there is none."""
 
     def __enter__(self) -> "LiveReport":
         if self.every_seconds is not None:
@@ -54,7 +61,7 @@ class LiveReport:
         shown = os.path.relpath(self.folder)
         last = complaint.strip().splitlines()[-1:] or ["it ended without a word"]
         written = self._process.returncode == 0
-        self.told = f"report {shown}/{REPORT}" if written else f"no report: {last[0]} Again: vae-report {shown}"
+        self._say(f"report {shown}/{REPORT}" if written else f"no report: {last[0]} Again: vae-report {shown}")
 
 
 class GridReport(Callback):
@@ -76,4 +83,3 @@ class GridReport(Callback):
         """After the last job."""
         if self._live:
             self._live.__exit__()
-            print(self._live.told)

@@ -85,13 +85,16 @@ def test_a_sweep_says_where_its_report_is_and_what_was_typed(tmp_path):
 
 def test_a_report_that_cannot_be_written_is_said_and_stops_nothing(tmp_path):
     (tmp_path / "report.html").mkdir()
-    with LiveReport(tmp_path, every_seconds=0) as live:
+    said: list[str] = []
+    with LiveReport(tmp_path, 0, said.append) as live:
         assert live._process
         pid = live._process.pid
     assert not psutil.pid_exists(pid)
-    assert live.told.startswith("no report: ")
-    with LiveReport(tmp_path, every_seconds=None) as live:
+    assert len(said) == 1
+    assert said[0].startswith("no report: ")
+    with LiveReport(tmp_path, None, said.append) as live:
         assert live._process is None
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from vae.sweep.results import ASKED, confirmations
 from vae.sweep.storage import absolute, open_storage
 from vae.sweep.study import RECORD
 from vae.sweep.trial import FACTS
+from vae.sweep.words import space_text
 
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -26,6 +27,8 @@ STATES = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+UNNAMED = "value"
+"""What a sweep calls the value of a job if it was not told better."""
 _CONFIRM = "-confirm"
 
 
@@ -47,8 +50,8 @@ def read_study(folder: Path) -> Records:
         title=name,
         runs=runs,
         study=study,
-        objectives=_objectives(record.get("objectives", ()), trials, len(stored.directions)),
-        space=record.get("space", {}),
+        objectives=_objectives(asked.get("objectives", ()), trials, len(stored.directions)),
+        space={key: _space(text, key, trials) for key, text in record.get("space", {}).items()},
         command=asked.get("command", ""),
         again=_again(folder),
         wanted=asked.get("total"),
@@ -139,9 +142,16 @@ def _confirmations_of(stored: optuna.Study) -> optuna.Study:
     return _in_memory(again, again.get_trials())
 
 
+def _space(text: str, key: str, trials: Sequence[FrozenTrial]) -> str:
+    """`2..64 log`, with the condition that the recorded text may end in; that text for a key that no trial had."""
+    found = next((trial.distributions[key] for trial in trials if key in trial.distributions), None)
+    written, condition, where = text.partition(" if ")
+    return f"{space_text(found) if found else written}{condition}{where}"
+
+
 def _objectives(names: Sequence[str], trials: Sequence[FrozenTrial], count: int) -> list[str]:
-    """Names of the objectives. What a job returned is called by the metric that equals it in every trial."""
-    if names:
+    """Names of the objectives. A value without one is called by the metric that equals it in every trial."""
+    if names and set(names) != {UNNAMED}:
         return list(names)
     if count > 1:
         return [f"value_{i}" for i in range(count)]
@@ -150,7 +160,7 @@ def _objectives(names: Sequence[str], trials: Sequence[FrozenTrial], count: int)
     shared = sorted(set.intersection(*map(set, recorded))) if recorded else []
     shared.sort(key=lambda name: not name.startswith("val/"))
     equal = (n for n in shared if all(f[n] == t.value for f, t in zip(recorded, complete, strict=True)))
-    return [next(equal, "value")]
+    return [next(equal, UNNAMED)]
 
 
 def _again(folder: Path) -> str:

@@ -75,7 +75,9 @@ class _Sweep:
             settings.pruner,
             settings.heartbeat_seconds,
         )
-        self.study.set_user_attr(results.ASKED, {"command": results.command_line(), "total": setup.policy.total})
+        self.study.set_user_attr(
+            results.ASKED, {"command": results.command_line(), "total": setup.policy.total, "objectives": self._names()}
+        )
         self.ledger = Ledger(self.study, storage, self.owner, settings.grace_seconds)
         setup.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(setup.config, setup.folder / "multirun.yaml")
@@ -96,7 +98,7 @@ class _Sweep:
         space = {key: space_text(dist) + setup.space.condition_text(key) for key, dist in setup.space.params.items()}
         say(headline(self.study, self._names(), facts, space, board.width))
         interrupted = False
-        with _interruptible(say), LiveReport(setup.folder, settings.report_every_seconds) as report:
+        with _interruptible(say), LiveReport(setup.folder, settings.report_every_seconds, say):
             try:
                 with _log_file(setup.folder / "sweep.log"):
                     self._search(self.ledger, setup.policy, board, self._environment)
@@ -110,7 +112,6 @@ class _Sweep:
                 )
             finally:
                 sum_up(setup, self.ledger, self.confirmed, say, board.width)
-        say(report.told)
         if interrupted:
             raise SystemExit(130)
         return self._value()
