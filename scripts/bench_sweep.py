@@ -37,6 +37,10 @@ if __name__ == "__main__":
 """
 
 
+NO_REPORT = "hydra.sweeper.report_every_seconds=null"
+"""The report has a process of its own, which would be measured as well."""
+
+
 def run(folder: Path, *command: str) -> float:
     """Runs a Python program with this project on its path; seconds of wall time."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -65,7 +69,8 @@ def idle(folder: Path) -> None:
     (folder / "sleeper.py").write_text(SLEEPER)
     choices = f"+seconds=choice({','.join(map(str, SECONDS))})"
     common = ["sleeper.py", "-m", "hydra/sweeper=optuna", "hydra/sweeper/sampler=random", choices]
-    common += ["hydra.sweeper.sampler.seed=1", "hydra.sweeper.n_trials=12", "hydra.sweeper.duplicates=run"]
+    common += ["hydra.sweeper.sampler.seed=1", "hydra.sweeper.n_trials=12", NO_REPORT]
+    common += ["hydra.sweeper.duplicates=run"]
     ways = {"rolling slots": [], "batches (joblib)": ["hydra/launcher=joblib"]}
     for i, (name, more) in enumerate(ways.items()):
         try:
@@ -83,7 +88,7 @@ def overhead(folder: Path) -> None:
     """Seconds per trial beyond training, on one persistent worker, and where they go."""
     for tracking in ("none", "wandb"):
         arguments = ["data=digits", "trainer.epochs=2", f"tracking={tracking}", f"study={tracking}"]
-        limits = ["sweep.n_trials=16", "sweep.n_jobs=1"]
+        limits = ["sweep.n_trials=16", "sweep.n_jobs=1", NO_REPORT]
         run(folder, "-m", "vae", "-m", "sweep=random", *arguments, *limits)
         trials = trials_of(folder, tracking)[4:]  # the first ones load torch, data and fonts
         parts: dict[str, list[float]] = {}
@@ -112,13 +117,15 @@ def overhead(folder: Path) -> None:
 def ways(folder: Path) -> None:
     """One budget three ways: a fresh process per trial, this sweeper, this sweeper with pruning."""
     mnist = os.environ.get("VAE_DATA") and (Path(os.environ["VAE_DATA"]) / "MNIST" / "raw").is_dir()
-    data, count, epochs = ("mnist", 12, 6) if mnist else ("mnist_5k", 16, 8)
+    data, count, epochs = ("mnist", 16, 15) if mnist else ("mnist_5k", 16, 20)
     count, epochs = int(os.environ.get("TRIALS", count)), int(os.environ.get("EPOCHS", epochs))
     common = [f"data={data}", f"trainer.epochs={epochs}", "tracking=none"]
-    limits = [f"sweep.n_trials={count}", "sweep.enqueue=[]"]
+    limits = [f"sweep.n_trials={count}", "sweep.enqueue=[]", NO_REPORT]
     plain = run(folder, "-m", "vae", "-m", "sweep=random", "study=plain", *common, *limits)
-    pruner = ["hydra/sweeper/pruner=hyperband_by_epoch"]
-    pruned = run(folder, "-m", "vae", "-m", "sweep=random", "study=pruned", *common, *limits, *pruner)
+    pruned = {}
+    for name, pruner in {"hyperband": "hyperband_by_epoch", "halving": "successive_halving"}.items():
+        chosen = f"hydra/sweeper/pruner={pruner}"
+        pruned[name] = run(folder, "-m", "vae", "-m", "sweep=random", f"study={name}", *common, *limits, chosen)
     trials = trials_of(folder, "plain")
     loop, found = 0.0, []
     for trial in trials:
@@ -127,15 +134,21 @@ def ways(folder: Path) -> None:
         loop += run(folder, "-m", "vae", *common, *values, f"hydra.run.dir={home}")
         found.append(json.loads((folder / home / "summary.json").read_text())["value"])
     print(f"  {data}, {count} trials of {epochs} epochs, {len(os.sched_getaffinity(0))} cores")
-    complete = [t.value for t in trials_of(folder, "pruned") if t.state == TrialState.COMPLETE]
+    whole = count * epochs
     rows = [
-        ("a fresh process per trial", loop, max(found)),
-        ("slots", plain, max(t.value for t in trials)),
-        ("slots and pruning", pruned, max(complete)),
+        ("a fresh process per trial", loop, max(found), whole),
+        ("slots", plain, max(t.value for t in trials), whole),
     ]
-    for name, seconds, best in rows:
+    for name, seconds in pruned.items():
+        ended = trials_of(folder, name)
+        complete = [t.value for t in ended if t.state == TrialState.COMPLETE]
+        trained = sum(t.last_step or 0 for t in ended)
+        rows.append((f"slots, {name}, {len(complete)} whole", seconds, max(complete), trained))
+    for name, seconds, best, trained in rows:
         rate = count / seconds * 3600
-        print(f"  {name:26} {seconds:7.1f} s   best {best:9.2f}   {rate:6.0f} trials/h   {loop / seconds:.1f} times")
+        print(
+            f"  {name:27} {seconds:7.1f} s   best {best:9.2f}   {rate:6.0f} trials/h   {loop / seconds:.1f} times   {trained} epochs"
+        )
 
 
 def growth(folder: Path) -> None:

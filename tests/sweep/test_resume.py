@@ -232,9 +232,11 @@ def test_a_journal_file_resumes_as_well(program):
         assert (app.folder / "out" / str(number) / "ends.txt").read_text() == "end\n"
 
 
-def test_pruning_in_mid_training(program):
+@pytest.mark.parametrize("slots", ["true", "false"])
+def test_pruning_in_mid_training(program, slots):
     app = program(TRAINING, CONFIG)
     app.run(
+        f"hydra.sweeper.slots={slots}",
         "hydra/sweeper/pruner=median",
         "hydra.sweeper.pruner.n_startup_trials=2",
         "seconds=0.02",
