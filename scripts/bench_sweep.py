@@ -146,9 +146,8 @@ def ways(folder: Path) -> None:
         rows.append((f"slots, {name}, {len(complete)} whole", seconds, max(complete), trained))
     for name, seconds, best, trained in rows:
         rate = count / seconds * 3600
-        print(
-            f"  {name:27} {seconds:7.1f} s   best {best:9.2f}   {rate:6.0f} trials/h   {loop / seconds:.1f} times   {trained} epochs"
-        )
+        cells = [f"{name:27} {seconds:7.1f} s", f"best {best:9.2f}", f"{rate:6.0f} trials/h"]
+        print("  " + "   ".join([*cells, f"{loop / seconds:.1f} times", f"{trained} epochs"]))
 
 
 def growth(folder: Path) -> None:
