@@ -43,3 +43,13 @@ def test_curves_say_what_they_are_in_which_unit() -> None:
     assert list(lines["validation"].get_xdata()) == [2]
     assert "best, epoch 2" in lines
     assert figures.curves([], best_epoch=0).axes
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_curves_of_any_length_have_whole_epochs_and_labels_inside_the_picture(epochs: int) -> None:
+    history = [{"epoch": e, "train/elbo": -1251.35 - 10 / e} for e in range(1, epochs + 1)]
+    figure = figures.curves(history, best_epoch=1)
+    figure.draw_without_rendering()
+    left = figure.axes[0]
+    assert all(float(tick).is_integer() for tick in left.get_xticks())
+    assert left.yaxis.get_tightbbox().x0 >= 0

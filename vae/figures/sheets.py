@@ -42,7 +42,7 @@ def reconstructions(originals: Tensor, decoded: Tensor, title: str = "test image
 def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
     """Rows of metrics by epoch -> ELBO, rate and distortion, training and validation, in nats per image."""
     figure = Figure(figsize=(10, 3))
-    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.17, top=0.9, wspace=0.25)
+    figure.subplots_adjust(left=0.09, right=0.99, bottom=0.17, top=0.9, wspace=0.36)
     panels = (("elbo", "ELBO"), ("rate", "rate, KL(q(z|x) || p(z))"), ("distortion", "distortion, -log p(x|z)"))
     for ax, (metric, title) in zip(figure.subplots(1, 3), panels, strict=True):
         for split, colour in (("train", TRAIN), ("val", VALIDATION)):
@@ -54,8 +54,12 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Figure:
         if best_epoch:
             ax.axvline(best_epoch, color=BEST, lw=1, ls=":", label=f"best, epoch {best_epoch}")
         ax.set(title=title, xlabel="epoch", ylabel="nats per image")
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+        if len(history) == 1:  # a range of its own would be a fraction of an epoch
+            ax.set_xlim(history[0]["epoch"] - 1, history[0]["epoch"] + 1)
         ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.ticklabel_format(axis="y", useOffset=False)  # the figures themselves, as in the log
+        ax.tick_params(labelsize=9)
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
     if figure.axes[0].lines:
