@@ -192,6 +192,15 @@ def test_a_killed_run_has_lost_at_most_the_last_second(tmp_path: Path) -> None:
     assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [-2.0, -1.0]
 
 
+@pytest.mark.parametrize(("asked", "state"), [(True, "finished"), (True, "pruned"), (False, "finished")])
+def test_the_model_is_an_artifact_where_it_is_asked_for(asked: bool, state: str, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"weights")
+    run = Wandb(Settings(mode="offline", artifact=asked), tmp_path, CONFIG, "name", None)
+    run.finish({"state": state, "value": -1.0})
+    expected = [("model", f"model-{run.id}", {"checkpoint.pt": tmp_path / "checkpoint.pt"})]
+    assert wandb_offline.read(tmp_path)["artifacts"] == (expected if asked else [])
+
+
 def test_a_server_that_is_not_there_means_offline_with_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

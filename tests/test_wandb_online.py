@@ -188,6 +188,7 @@ def test_a_killed_run_goes_on_in_its_own_page_and_loses_no_more_than_its_last_mo
     assert run.summary["epochs"] == killed + 20
 
 
+@pytest.mark.slow
 def test_parts_that_were_made_offline_become_one_run(
     server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

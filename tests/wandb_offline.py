@@ -55,6 +55,7 @@ def read(folder: Path) -> dict[str, Any]:
 
     (log,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     run: dict[str, Any] = {"history": [], "summary": {}, "config": {}, "exit": None, "files": log.parent / "files"}
+    run["artifacts"] = []
     for payload in payloads(log.read_bytes()):
         record = pb.Record.FromString(payload)
         kind = record.WhichOneof("record_type")
@@ -68,6 +69,9 @@ def read(folder: Path) -> dict[str, Any]:
             run["history"].append(tree(record.history.item))
         elif kind == "summary":
             run["summary"] |= tree(record.summary.update)
+        elif kind == "artifact":
+            contents = {entry.path: Path(entry.local_path) for entry in record.artifact.manifest.contents}
+            run["artifacts"].append((record.artifact.type, record.artifact.name, contents))
         elif kind == "exit":
             run["exit"] = record.exit.exit_code
     return run
