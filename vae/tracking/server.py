@@ -1,6 +1,5 @@
 """Whether there is a W&B server to talk to, and with which key. Never a prompt."""
 
-import logging
 import netrc
 import os
 import time
@@ -57,12 +56,15 @@ def api(timeout_seconds: int = 15) -> Any:
 
 
 def quiet() -> Any:
-    """The module `wandb`, told to print nothing: what a person should know is said here, once."""
+    """The module `wandb`, told to print nothing: what a person should know is said here, once.
+
+    Its reports about its own errors go to the same server and hold up the end of the process for 20 s when that hangs:
+    they are off, unless WANDB_ERROR_REPORTING=true asks for them.
+    """
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
     wandb.setup(settings=wandb.Settings(silent=True))
-    # Its own error reports fail as well when the server is gone.
-    logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
     return wandb
 
 
