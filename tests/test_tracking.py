@@ -10,6 +10,7 @@ import wandb_offline
 from conftest import ROOT
 from PIL import Image
 
+import wandb
 from vae import tracking
 from vae.errors import Pruned, StorageError
 from vae.schema import Wandb as Settings
@@ -197,6 +198,7 @@ def test_the_model_is_an_artifact_where_it_is_asked_for(asked: bool, state: str,
     (tmp_path / "checkpoint.pt").write_bytes(b"weights")
     run = Wandb(Settings(mode="offline", artifact=asked), tmp_path, CONFIG, "name", None)
     run.finish({"state": state, "value": -1.0})
+    wandb.teardown()  # waits for the log to be written, as the end of a process does
     expected = [("model", f"model-{run.id}", {"checkpoint.pt": tmp_path / "checkpoint.pt"})]
     assert wandb_offline.read(tmp_path)["artifacts"] == (expected if asked else [])
 
