@@ -15,11 +15,12 @@ from vae.device import resolve_precision
 from vae.errors import Pruned, StorageError, writing
 from vae.findings import examine, scalars
 from vae.naming import run_name, swept_values, tags
+from vae.objectives import EVAL_SEED
 from vae.provenance import environment, git_state
 from vae.schema import Evaluation
 from vae.schema import Wandb as WandbSettings
 from vae.tracking import JsonLines, Tracker, Trackers, Wandb
-from vae.trainer import EVAL_SEED, Progress, Task, evaluate
+from vae.trainer import Progress, Task, evaluate
 
 SHOWN_IMAGES = 12
 SAMPLES = 64

@@ -18,12 +18,9 @@ from vae.data import Batches, Splits
 from vae.device import autocast_for
 from vae.errors import NonFiniteError
 from vae.models import VAE
-from vae.objectives import Elbo, Objective, Terms
+from vae.objectives import EVAL_SEED, Elbo, Objective, Terms
 from vae.schema import Trainer
 from vae.tracking import Reporter, Tracker
-
-EVAL_SEED = 20_131_220
-"""Seed of the evaluation noise: the same z for every epoch and run of one latent size."""
 
 
 class Averages(NamedTuple):

@@ -28,7 +28,7 @@ from vae.evaluate.latents import (
 )
 from vae.evaluate.probes import linear_probe, nearest_neighbours
 from vae.models import VAE
-from vae.objectives import Elbo
+from vae.objectives import EVAL_SEED, Elbo
 from vae.schema import Evaluation
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 Values = Iterator[tuple[str, Any]]
-SEED = 0
 
 
 def check(settings: Evaluation, model: VAE, splits: Splits) -> None:
@@ -103,7 +102,7 @@ def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
     """ELBO, rate and distortion from one sample of z; grey pixels under a Bernoulli have a `bce` instead of an ELBO."""
     model.eval()
     device = images.images.device
-    generator = torch.Generator(device).manual_seed(SEED)
+    generator = torch.Generator(device).manual_seed(EVAL_SEED)
     eps = torch.randn(len(images), model.noise_size, generator=generator, device=device)
     distortion, rate, seen = 0.0, 0.0, 0
     for x, y in Batches(images, batch_size):

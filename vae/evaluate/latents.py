@@ -8,6 +8,7 @@ from torch import Tensor
 from vae.data import Batches, Split
 from vae.functional import normal_log_prob, normal_mixture_log_prob
 from vae.models import VAE
+from vae.objectives import EVAL_SEED
 
 ACTIVE_VARIANCE = 0.01
 """A unit is active if the variance of its posterior mean over the images is above this (Burda et al., 2016)."""
@@ -30,11 +31,11 @@ class Posteriors(NamedTuple):
 
 
 @torch.no_grad()
-def posteriors(model: VAE, split: Split, batch_size: int = 1000, seed: int = 0) -> Posteriors:
-    """One pass over a split. Where rates are estimated from a sample, its noise is drawn from `seed` for all images."""
+def posteriors(model: VAE, split: Split, batch_size: int = 1000) -> Posteriors:
+    """One pass over a split. Rates that are estimated from a sample see the noise of every evaluation."""
     model.eval()
     device = split.images.device
-    generator = torch.Generator(device).manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(EVAL_SEED)
     eps = torch.randn(len(split), model.noise_size, generator=generator, device=device)
     rows: list[tuple[Tensor, Tensor, Tensor]] = []
     total, seen = torch.zeros((), device=device), 0

@@ -10,9 +10,9 @@ from vae.config import lookup
 from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
 from vae.objectives.schedules import Schedule, schedule_of
-from vae.objectives.terms import Objective, Terms
+from vae.objectives.terms import EVAL_SEED, Objective, Terms
 
-__all__ = ["OBJECTIVES", "Capacity", "Dreg", "Elbo", "Iwae", "Objective", "Schedule", "Terms", "build"]
+__all__ = ["EVAL_SEED", "OBJECTIVES", "Capacity", "Dreg", "Elbo", "Iwae", "Objective", "Schedule", "Terms", "build"]
 
 
 def elbo(

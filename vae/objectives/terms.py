@@ -7,6 +7,9 @@ from torch import Tensor
 
 from vae.models import VAE
 
+EVAL_SEED = 20_131_220
+"""Seed of the evaluation noise: the same z for every epoch and run of one latent size, and for `vae-eval`."""
+
 
 class Terms(NamedTuple):
     """Per image, in nats, each (B,): what is minimised, -log p(x|z), and KL(q(z|x) || p(z))."""
