@@ -1,12 +1,14 @@
 """The report in a real browser: headless Chromium, from the file system, with no network."""
 
 import json
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from headless import available, chromium, set_view
+from PIL import Image
 
 from vae import report
 
@@ -188,6 +190,22 @@ def test_the_theme_is_switched_by_a_button(opened):
     before = opened.js("getComputedStyle(document.body).backgroundColor")
     opened.all("#theme")[0].click()
     assert opened.js("getComputedStyle(document.body).backgroundColor") != before
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_stay_under_twenty_megabytes_and_open(browser, tmp_path):
+    study = Study(tmp_path / "large", make_trials(1000))
+    noise = random.Random(0)
+    for place in study.folder.glob("trial_*"):
+        for picture in place.glob("*.png"):  # noise: the worst that a picture can be
+            Image.frombytes("L", (480, 480), noise.randbytes(480 * 480)).save(picture)
+    page = study.folder / "report.html"
+    report.write_page(report.read(study.folder), page)
+    assert page.stat().st_size < 20e6
+    opened = Page(browser, page)
+    assert len(opened.runs()) == 1000
+    opened.scroll_through()
+    assert browser.get_log("browser") == []
 
 
 def test_an_early_study_opens_without_an_error(browser, tmp_path):
