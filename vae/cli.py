@@ -95,7 +95,10 @@ def preflight(arguments: Sequence[str]) -> None:
             _check(overrides)
             return
         searches = any(a.startswith(("sweep=", "hydra/sweeper=")) for a in overrides)
-        for combination in corners(overrides)[: 1 if searches else None]:  # a search checks its own corners
+        if searches:
+            _check(corners(without_searched(overrides))[0])
+            return
+        for combination in corners(overrides):
             _check(combination)
 
 
@@ -105,6 +108,17 @@ def _check(overrides: Sequence[str]) -> None:
     from vae.run import prepare
 
     prepare(cfg)
+
+
+def without_searched(overrides: Sequence[str]) -> list[str]:
+    """Without the values that a search sweeps: it checks its own corners, and knows where each key exists.
+
+    Config groups stay: what is fixed must fit their first option.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [str(o.input_line) for o in parsed if not o.is_sweep_override() or "." not in o.get_key_element()]
 
 
 def corners(overrides: Sequence[str]) -> list[list[str]]:

@@ -164,6 +164,27 @@ def test_constraints_and_several_objectives_come_from_recorded_metrics(vae):
     assert all(study.trials[n].user_attrs["run"]["parameters"] <= 5000 for n in front)
 
 
+def test_a_key_that_only_one_model_has_is_swept_with_that_model(vae):
+    conditions = "sweep.conditions={model.hidden_size: {model: mlp}, model.width: {model: conv}}"
+    vae.run(
+        *("-m", "study=s", "data=digits", "data.batch_size=256", "model.hidden_size=choice(16,32)"),
+        "sweep=random",
+        "model=mlp,conv",
+        "model.width=choice(4,8)",
+        "optimizer.lr=1e-3",
+        conditions,
+        "hydra/sweeper/sampler=brute_force",
+        "model.latent_size=2",
+        "sweep.n_trials=null",
+        "trainer.epochs=1",
+        "tracking=none",
+    )
+    found = {tuple(sorted(trial.params.items())) for trial in vae.study().trials}
+    mlp = {(("model", "mlp"), ("model.hidden_size", size)) for size in (16, 32)}
+    assert found == mlp | {(("model", "conv"), ("model.width", width)) for width in (4, 8)}
+    assert {t.state.name for t in vae.study().trials} == {"COMPLETE"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
