@@ -7,7 +7,7 @@ import pytest
 from .conftest import ROOT
 
 FLOORS = {
-    0: ("options", "settings", "distributions", "storage", "outcome"),
+    0: ("options", "settings", "distributions", "storage", "outcome", "interrupts"),
     1: ("space", "ledger", "worker", "batches", "words"),
     2: ("samplers", "preflight", "slots", "composer"),
     3: ("trial", "plan"),

@@ -158,8 +158,8 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on(program, how):
     wait_for(process, app.folder / "out" / "1" / "steps.txt")
     workers = workers_of(process)
     os.killpg(process.pid, how)
-    output, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
     assert "of 12 trials; nothing is lost. Go on with the same command." in output
     assert "Traceback" not in output
     assert not psutil.wait_procs(workers, timeout=30)[1]

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import Protocol
 
 from hydra.errors import HydraException
@@ -49,9 +50,11 @@ class Engine:
         heart: Heart,
         watcher: Watcher,
         environment: Callable[[int], list[str]],
+        asked_to_stop: Event,
     ) -> None:
         self.ledger, self.executor, self.plan, self.policy = ledger, executor, plan, policy
         self.heart, self.watcher, self.environment = heart, watcher, environment
+        self.asked_to_stop = asked_to_stop
         self.failures = Failures(policy)
         self._next_recovery = 0.0
 
@@ -70,8 +73,12 @@ class Engine:
                 self.heart.running.discard(number)
 
     def _turn(self) -> bool:
+        if self.asked_to_stop.is_set():
+            raise KeyboardInterrupt
         self._recover()
         while self.executor.free() > 0:
+            if self.asked_to_stop.is_set():
+                raise KeyboardInterrupt
             trial = self.ledger.take(self.policy.total, self.policy.exhaustive)
             if trial is None:
                 break

@@ -1,9 +1,7 @@
 """One sweep from beginning to end: what `hydra/sweeper=optuna` runs."""
 
-import itertools
 import logging
 import os
-import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,6 +24,7 @@ from vae.sweep.batches import Batches
 from vae.sweep.console import Board, headline
 from vae.sweep.distributions import overrides_of
 from vae.sweep.engine import Engine
+from vae.sweep.interrupts import interruptible
 from vae.sweep.ledger import Heart, Ledger
 from vae.sweep.plan import SEED
 from vae.sweep.policy import Policy
@@ -85,6 +84,7 @@ class _Sweep:
             for params in setup.enqueue:
                 self.ledger.enqueue(" ".join(overrides_of(params)), params)
         self.confirmed: list[Confirmed] = []
+        self.asked_to_stop = threading.Event()
 
     def run(self) -> Any:
         setup, settings = self.setup, self.setup.settings
@@ -98,7 +98,10 @@ class _Sweep:
         space = {key: space_text(dist) + setup.space.condition_text(key) for key, dist in setup.space.params.items()}
         say(headline(self.study, self._names(), facts, space, board.width))
         interrupted = False
-        with _interruptible(say), LiveReport(setup.folder, settings.report_every_seconds, say):
+        with (
+            interruptible(say, self.asked_to_stop if uses_slots(setup) else None),
+            LiveReport(setup.folder, settings.report_every_seconds, say),
+        ):
             try:
                 with _log_file(setup.folder / "sweep.log"):
                     self._search(self.ledger, setup.policy, board, self._environment)
@@ -133,7 +136,7 @@ class _Sweep:
     def _search(self, ledger: Ledger, policy: Policy, board: Board, env: Callable[[int], list[str]]) -> None:
         settings = self.setup.settings
         with self._executor(policy) as executor, Heart(ledger, settings.heartbeat_seconds) as heart, board:
-            Engine(ledger, executor, self.setup.plan, policy, heart, board, env).run()
+            Engine(ledger, executor, self.setup.plan, policy, heart, board, env, self.asked_to_stop).run()
 
     def _executor(self, policy: Policy) -> Slots | Batches:
         setup, settings = self.setup, self.setup.settings
@@ -199,33 +202,6 @@ def _how(setup: Setup) -> str:
     if is_basic(setup):
         return "one at a time"
     return f"{setup.config.hydra.runtime.choices['hydra/launcher']}, {jobs} at a time"
-
-
-@contextmanager
-def _interruptible(say: Callable[[str], None]) -> Iterator[None]:
-    """SIGTERM, which a cluster sends before it takes a machine away, ends a sweep in order, as Ctrl-C does.
-
-    The second Ctrl-C does not disturb the order; the third ends it where it is.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(one) for one in signals]
-    came = itertools.count(1)
-
-    def interrupt(*_: object) -> None:
-        if next(came) != 2:
-            raise KeyboardInterrupt
-        say("stopping: workers end and results are written. Ctrl-C again leaves that undone.")
-
-    for one in signals:
-        signal.signal(one, interrupt)
-    try:
-        yield
-    finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
 
 
 @contextmanager
