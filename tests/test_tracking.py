@@ -6,11 +6,11 @@ from threading import Event
 from typing import Any
 
 import pytest
+import wandb
 import wandb_offline
 from conftest import ROOT
 from PIL import Image
 
-import wandb
 from vae import tracking
 from vae.errors import Pruned, StorageError
 from vae.schema import Wandb as Settings
