@@ -24,9 +24,10 @@ STUDY = PublishedStudy("sizes", "vae-sweeps", None, "val/elbo", "maximize", SWEP
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WandbServer]:
     import wandb
 
+    monkeypatch.chdir(tmp_path)  # W&B leaves its logs where it runs
     with WandbServer() as running:
         for name, value in running.env.items():
             monkeypatch.setenv(name, value)
