@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 FLOORS = {
-    0: ("errors", "schema", "functional", "provenance"),
+    0: ("errors", "schema", "functional", "provenance", "job"),
     1: ("config", "device", "checkpoint", "console", "tracking", "arguments", "live_report"),
     2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "naming", "sweep"),
     3: ("models", "report"),

@@ -18,7 +18,8 @@ from vae.config import check, plain
 from vae.data import Splits
 from vae.device import resolve_device, within_memory
 from vae.errors import UserError
-from vae.session import Job, Session
+from vae.job import Job
+from vae.session import Session
 from vae.trainer import Progress, Task, fit
 
 __all__ = ["Job", "load", "prepare", "run"]

@@ -1,9 +1,6 @@
 """What a run leaves behind and says: trackers, pictures, summary.json, the lines at its start and end."""
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +11,7 @@ from vae.data import Batches
 from vae.device import resolve_precision
 from vae.errors import Pruned, StorageError, writing
 from vae.findings import examine, scalars
+from vae.job import Job, link_latest
 from vae.naming import run_name, swept_values, tags
 from vae.objectives import EVAL_SEED
 from vae.provenance import environment, git_state
@@ -24,27 +22,6 @@ from vae.trainer import Progress, Task, evaluate
 
 SHOWN_IMAGES = 12
 SAMPLES = 64
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is known of a run besides its config."""
-
-    folder: Path
-    """Where its files go; it exists."""
-    trial: int | None = None
-    """Number in a multirun; None: a single run."""
-    overrides: list[str] = field(default_factory=list)
-    """As given on the command line or by a sweep."""
-    swept: Sequence[str] = ()
-    """Keys whose values differ between the runs of a multirun."""
-    confirms: int | None = None
-    """The trial that this run repeats with a fresh seed."""
-
-    @property
-    def shown(self) -> str:
-        """The folder as a person would type it."""
-        return os.path.relpath(self.folder)
 
 
 class Session:
@@ -238,15 +215,3 @@ class Session:
 
     def _say(self, line: str) -> None:
         self._console.print(line)
-
-
-def link_latest(folder: Path) -> bool:
-    """Points results/latest at a run below results/; a run elsewhere leaves it alone (False)."""
-    results = Path("results").resolve()
-    if results not in folder.resolve().parents:
-        return False
-    new = results / ".latest"
-    new.unlink(missing_ok=True)
-    new.symlink_to(os.path.relpath(folder.resolve(), results))
-    new.replace(results / "latest")
-    return True

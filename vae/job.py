@@ -1,0 +1,39 @@
+"""One run among others: its folder, its place in a multirun, the link to the newest."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a run besides its config."""
+
+    folder: Path
+    """Where its files go; it exists."""
+    trial: int | None = None
+    """Number in a multirun; None: a single run."""
+    overrides: list[str] = field(default_factory=list)
+    """As given on the command line or by a sweep."""
+    swept: Sequence[str] = ()
+    """Keys whose values differ between the runs of a multirun."""
+    confirms: int | None = None
+    """The trial that this run repeats with a fresh seed."""
+
+    @property
+    def shown(self) -> str:
+        """The folder as a person would type it."""
+        return os.path.relpath(self.folder)
+
+
+def link_latest(folder: Path) -> bool:
+    """Points results/latest at a run below results/; a run elsewhere leaves it alone (False)."""
+    results = Path("results").resolve()
+    if results not in folder.resolve().parents:
+        return False
+    new = results / ".latest"
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(folder.resolve(), results))
+    new.replace(results / "latest")
+    return True
