@@ -15,6 +15,7 @@ from PIL import Image
 
 from vae import data
 from vae.data import Batches, Splits, idx, to_float
+from vae.data.embedded import load_digits
 from vae.errors import StorageError, UserError
 
 
@@ -55,6 +56,15 @@ def write_set(root: Path, name: str, split: str = "balanced", n: int = 40) -> tu
     for i, file in enumerate(files.files()):
         write_idx(root / files.torchvision_class / "raw" / file, labels if i % 2 else images)
     return images, labels
+
+
+def test_the_digits_are_those_of_scikit_learn() -> None:
+    datasets = pytest.importorskip("sklearn.datasets")
+    images, labels = datasets.load_digits(return_X_y=True)
+    own = load_digits().train
+    assert torch.equal(own.images.flatten(1).double(), torch.from_numpy(images * 255 / 16).round())
+    assert own.labels is not None
+    assert torch.equal(own.labels, torch.from_numpy(labels))
 
 
 @pytest.mark.parametrize(("name", "total", "size"), [("mnist_5k", 5000, 28), ("digits", 1797, 8)])

@@ -76,8 +76,6 @@ class Program:
 
     def run(self, *arguments: str, code: int = 0, timeout: float = 120, multirun: bool = True, **variables: str) -> str:
         """Its output; the exit code must be `code`."""
-        if code:  # Hydra takes a coverage tracer for a debugger, and shows tracebacks in place of messages
-            variables |= {key: "" for key in os.environ if key.startswith("COVERAGE_")}
         process = self.start(*arguments, multirun=multirun, **variables)
         try:
             output, _ = process.communicate(timeout=timeout)

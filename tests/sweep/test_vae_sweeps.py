@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+QUIET = ["hydra.sweeper.report_every_seconds=null"]
+"""Reports are looked at elsewhere."""
 SMALL = ["data=digits", "model.hidden_size=choice(16,32)", "model.latent_size=range(2,6)", "data.batch_size=256"]
 
 
@@ -25,7 +27,7 @@ class Vae:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "vae", *arguments],
+            [sys.executable, "-m", "vae", *arguments, *(QUIET if "-m" in arguments else [])],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "WANDB_MODE": "offline"},
             stdout=subprocess.PIPE,
