@@ -222,4 +222,5 @@ def test_a_server_that_is_not_there_means_offline_with_one_warning(
         run.finish({"state": "finished"})
         assert run.place.startswith("W&B offline")
         assert capsys.readouterr().err == ""
+        wandb.teardown()  # waits for the log to be written, as the end of a process does
         assert wandb_offline.read(folder)["id"] == (folder / "wandb_run_id").read_text()

@@ -28,6 +28,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[WandbSer
     import wandb
 
     monkeypatch.chdir(tmp_path)  # W&B leaves its logs where it runs
+    wandb.teardown()  # what an earlier test of this process has set up
     with WandbServer() as running:
         for name, value in running.env.items():
             monkeypatch.setenv(name, value)

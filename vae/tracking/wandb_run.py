@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Event
@@ -15,6 +16,7 @@ from vae.tracking.server import first_line, known_unreachable, quiet, remember_u
 from vae.tracking.sync import RUN_ID, hold, is_synced, mark_synced, parts_below, upload
 
 CHECKPOINT = "checkpoint.pt"
+_ID_FREE_SECONDS = 20.0
 
 
 class Wandb:
@@ -118,10 +120,22 @@ class Wandb:
                 raise
             self._warn(f"no server ({first_line(error)}); this run goes on offline")
             remember_unreachable()
-            wandb.teardown()  # the failed attempt holds the run's id
+            wandb.teardown()
             for empty in set(parts_below(self._folder)) - before:
                 shutil.rmtree(empty, ignore_errors=True)
-            return self._init("offline", identity, config)
+            return self._init_offline(identity, config)
+
+    def _init_offline(self, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+        """After a failed attempt, which holds the run's id in W&B's process until that gives up its requests."""
+        deadline = time.monotonic() + _ID_FREE_SECONDS
+        while True:
+            try:
+                return self._init("offline", identity, config)
+            except Exception as error:
+                if "in use" not in str(error) or time.monotonic() > deadline:
+                    raise
+                quiet().teardown()
+                time.sleep(0.2)
 
     def _init(self, mode: str, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
         import wandb

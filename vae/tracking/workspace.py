@@ -53,7 +53,11 @@ def publish(study: PublishedStudy) -> list[str]:
         raise UserError(f"--wandb needs the extra: pip install 'vae-sweeps[wandb]' ({error}).") from error
     import wandb
 
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # W&B's own lines, and what it has deprecated in itself
         entity = study.entity or client.default_entity
         try:
