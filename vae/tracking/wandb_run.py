@@ -164,9 +164,12 @@ class Wandb:
         earlier = [part for part in parts_below(self._folder / "wandb") if not is_synced(part)]
         if not earlier:
             return True
-        upload(earlier, self._settings.init_timeout_seconds)
-        if all(map(is_synced, earlier)):
-            return True
+        deadline = time.monotonic() + self._settings.init_timeout_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            upload(earlier, left)
+            if all(map(is_synced, earlier)):
+                return True
+            time.sleep(1)  # the process behind a killed run may still be at its log
         self._warn("an earlier part of this run cannot be synced now; this run goes on offline")
         remember_unreachable()
         return False
