@@ -59,11 +59,9 @@ class Program:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("HYDRA", "VAE_"))}
         return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONWARNINGS": "error", **variables}
 
-    def start(
-        self, *arguments: str, multirun: bool = True, report: bool = False, **variables: str
-    ) -> subprocess.Popen[str]:
-        """The sweep as a process, in a process group of its own; without a report, which only some tests look at."""
-        quiet = [] if report or not multirun else ["hydra.sweeper.report_every_seconds=null"]
+    def start(self, *arguments: str, multirun: bool = True, **variables: str) -> subprocess.Popen[str]:
+        """The sweep as a process, in a process group of its own; without a report, which other tests look at."""
+        quiet = ["hydra.sweeper.report_every_seconds=null"] if multirun else []
         return subprocess.Popen(
             [sys.executable, self.name, *(["-m"] if multirun else []), *quiet, *arguments],
             cwd=self.folder,

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from vae.report.columns import columns
 from vae.report.pictures import gallery
 from vae.report.records import Records, Run
 from vae.report.words import failures, found, summary
+from vae.sweep.results import write_whole
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 SIGNIFICANT = 6
@@ -24,9 +24,7 @@ SIGNIFICANT = 6
 
 def write_page(records: Records, path: Path) -> None:
     """Writes the page whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(page(records, path.parent), encoding="utf-8")
-    part.replace(path)
+    write_whole(path, lambda file: file.write(page(records, path.parent)))
 
 
 def page(records: Records, folder: Path) -> str:

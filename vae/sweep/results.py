@@ -114,7 +114,7 @@ def write_trials(study: Study, path: Path) -> None:
             + [facts.get(key) for key in attributes]
             + ([trial.number in front] if front else [])
         )
-    _replace(path, lambda file: csv.writer(file).writerows([header + (["pareto"] if front else []), *rows]))
+    write_whole(path, lambda file: csv.writer(file).writerows([header + (["pareto"] if front else []), *rows]))
 
 
 def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str]) -> None:
@@ -129,7 +129,7 @@ def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: 
     overlay: dict[Any, Any] = {"defaults": [{f"override /{group}": option} for group, option in choices.items()]}
     text = ["# @package _global_", *(f"# {line}" for line in about)]
     text.append(OmegaConf.to_yaml(OmegaConf.create({**(overlay if choices else {}), **_kept(values, leave_out)})))
-    _replace(path, lambda file: file.write("\n".join(text)))
+    write_whole(path, lambda file: file.write("\n".join(text)))
 
 
 def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: Path) -> None:
@@ -139,7 +139,7 @@ def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: 
         found["solutions"] = [{"params": dict(trial.params), "values": list(trial.values)} for trial in best]
     elif best:
         found |= {"best_params": dict(best[0].params), "best_value": best[0].value}
-    _replace(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(found))))
+    write_whole(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(found))))
 
 
 def _kept(values: Mapping[Any, Any], leave_out: Sequence[str], prefix: str = "") -> dict[Any, Any]:
@@ -201,7 +201,7 @@ def seconds_of(trial: FrozenTrial) -> float | None:
     return round(trial.duration.total_seconds(), 3) if trial.duration else None
 
 
-def _replace(path: Path, write: Callable[[Any], Any]) -> None:
+def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
     """Whole or not at all, also when the sweep is killed in the middle."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with part.open("w", encoding="utf-8", newline="") as file:
