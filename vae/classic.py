@@ -40,7 +40,7 @@ def test(model: VAE, batches: Iterable[tuple[Tensor, Any]], epoch: int = 0, fold
             first = x[:8].view(-1, *model.image_shape)
             Path(folder).mkdir(parents=True, exist_ok=True)
             sheet = figures.reconstructions(first, model(first, None if y is None else y[:8])[0])
-            sheet.savefig(Path(folder) / f"reconstruction_epoch_{epoch:03d}.png", dpi=110)
+            sheet.save(Path(folder) / f"reconstruction_epoch_{epoch:03d}.png")
         total += Elbo()(model, x, y=y).loss.double().sum().cpu()
         images += len(x)
     return float(total / images)

@@ -71,9 +71,10 @@ def draw(
     save_latents(folder, split, found)
     if found.mu.shape[1] < 2:
         console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
-    for name, figure in figures.latent_pictures(model, images, found, settings.umap):
+    for name, picture in figures.latent_pictures(model, images, found, settings.umap):
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=150)
+        with writing(path):
+            picture.save(path)
         yield name, path
 
 

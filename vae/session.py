@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from PIL.Image import Image
 from rich.console import Console
 
 from vae.console import EpochBar, EpochLines, shape
@@ -96,8 +97,8 @@ class Session:
         from vae import figures
 
         if not self._config["evaluation"]["pictures"]:
-            for name, figure in figures.latent_overview(self._task.model, self._task.splits.test):
-                self._save(name, f"{name}.png", figure, epoch)
+            for name, picture in figures.latent_overview(self._task.model, self._task.splits.test):
+                self._save(name, f"{name}.png", picture, epoch)
 
     def _examine(self, epoch: int) -> dict[str, float]:
         """What `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
@@ -207,10 +208,10 @@ class Session:
     def _precision(self) -> str:
         return resolve_precision(self._config["trainer"]["precision"], self._task.generator.device)
 
-    def _save(self, name: str, file: str, figure: Any, epoch: int) -> None:
+    def _save(self, name: str, file: str, picture: Image, epoch: int) -> None:
         path = self._job.folder / file
         with writing(path):
-            figure.savefig(path, dpi=110, pil_kwargs={"compress_level": 1})
+            picture.save(path, compress_level=1)
         self.tracker.image(name, path, epoch)
 
     def _say(self, line: str) -> None:

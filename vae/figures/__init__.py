@@ -1,6 +1,7 @@
-"""Everything a person would rather look at. Returns matplotlib figures, writes nothing."""
+"""Everything a person would rather look at. Returns Pillow images, writes nothing."""
 
+from vae.figures.charts import curves
 from vae.figures.gallery import latent_overview, latent_pictures
-from vae.figures.sheets import curves, reconstructions, samples, show, tile
+from vae.figures.sheets import reconstructions, samples
 
-__all__ = ["curves", "latent_overview", "latent_pictures", "reconstructions", "samples", "show", "tile"]
+__all__ = ["curves", "latent_overview", "latent_pictures", "reconstructions", "samples"]

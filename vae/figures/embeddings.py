@@ -1,11 +1,10 @@
 """Points in two dimensions from points in many."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
-Points = np.ndarray[Any, np.dtype[np.float32]]
+from vae.figures.canvas import Points
 
 SEED = 0
 TSNE_POINTS = 2000

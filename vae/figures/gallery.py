@@ -1,19 +1,21 @@
-"""All pictures of a trained model's latent space, as (name, figure). Each shows means, never samples of q(z|x)."""
+"""All pictures of a trained model's latent space, as (name, image). Each shows means, never samples of q(z|x)."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
+from PIL.Image import Image
 from torch import Tensor
 
 from vae.data import Batches, Split
 from vae.evaluate import Posteriors, active_units, in_words, most_active
-from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS, Points
-from vae.figures.latents import grid, rates, scatter
+from vae.figures.canvas import Points
+from vae.figures.charts import rates, scatter
+from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS
+from vae.figures.sheets import sheet
 from vae.models import VAE
 
-Pictures = Iterator[tuple[str, Figure]]
+Pictures = Iterator[tuple[str, Image]]
 
 TITLES = {"plane": "the latent plane", "pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OVERVIEW_POINTS = 1000
@@ -74,7 +76,7 @@ def embeddings(found: Posteriors, umap: bool = False) -> dict[str, Points]:
     return out
 
 
-def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Figure:
+def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Image:
     """Decoded z on a grid of quantiles of N(0, 1), equally likely cells (Kingma and Welling, 2014, appendix A)."""
     device = next(model.parameters()).device
     quantiles = torch.special.ndtri((torch.arange(side, device=device) + 0.5) / side)
@@ -82,10 +84,10 @@ def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Figure:
     z = torch.stack([right.flatten(), down.flatten()], 1)
     labels = torch.zeros(len(z), dtype=torch.long, device=device) if model.n_labels else None
     title = "the latent plane, on quantiles of N(0, 1)" + (" (label 0)" if model.n_labels else "")
-    return grid(model.decode(z, labels), side, title)
+    return sheet(model.decode(z, labels), side, title)
 
 
-def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) -> Figure:
+def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) -> Image:
     """A row for each of the most active dimensions, from -3 to 3, the others at the mean of the first image."""
     x, y = _first(split, 1)
     dims = most_active(found)[:TRAVERSED]
@@ -96,10 +98,10 @@ def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) 
     labels = None if y is None else y.expand(len(z))
     names = [f"z{dim}" for dim in dims]
     title = "one dimension at a time, the most active first"
-    return grid(model.decode(z, labels), steps, title, names, "from -3 to 3")
+    return sheet(model.decode(z, labels), steps, title, names, "from -3 to 3")
 
 
-def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Figure:
+def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Image:
     """Straight lines between the means of pairs of test images, which stand at both ends of their row.
 
     A conditional model keeps the left one's label.
@@ -113,17 +115,17 @@ def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Figure:
     between = model.decode(z, labels).view(pairs, steps, *x.shape[1:])
     rows = torch.cat([x[:pairs, None], between, x[pairs:, None]], 1).flatten(0, 1)
     title = "between two test images, which stand at the ends"
-    return grid(rows, steps + 2, title, xlabel="decoded, from the left one's mean to the right one's")
+    return sheet(rows, steps + 2, title, below="decoded, from the left one's mean to the right one's")
 
 
-def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Figure:
+def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
     """A row of drawn images for each label; a column shares one z."""
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
     z = model.sample_prior(each, device, generator).repeat(model.n_labels, 1)
     labels = torch.arange(model.n_labels, device=device).repeat_interleave(each)
     names = [str(label) for label in range(model.n_labels)]
-    return grid(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
+    return sheet(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
 
 
 def _first(split: Split, n: int) -> tuple[Tensor, Tensor | None]:

@@ -1,0 +1,147 @@
+"""Charts: the curves of a run, points in a plane, the rate of each latent dimension."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from vae.figures.canvas import FAINT, SMALL, Canvas, Points, length, wrapped
+
+TRAIN, VALIDATION, BEST = "#8b97a3", "#1f6feb", "#d1495b"
+ACTIVE, EMPTY, QUIET = "#1f6feb", "#c9d1d9", "#6a737d"
+CLASSES = "#1f77b4 #ff7f0e #2ca02c #d62728 #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf".split()
+"""Colours of up to ten classes (Tableau's); more get hues all around."""
+NAMED_CLASSES, NAMED_DIMENSIONS = 30, 32
+"""So many have room for their names."""
+PANELS = {"elbo": "ELBO", "rate": "rate, KL(q(z|x) || p(z))", "distortion": "distortion, -log p(x|z)"}
+GAP = 6
+
+Range = tuple[float, float]
+
+
+class Axes:
+    """A frame on a canvas in which data has a place, with labels and a faint grid for y.
+
+    `box` is (left, top, right, bottom) of everything, labels included.
+    """
+
+    def __init__(self, canvas: Canvas, box: tuple[float, float, float, float], x: Range, y: Range, xlabel: str) -> None:
+        left, self._top, self._right, below = box
+        labels = ticks(*y)
+        self.canvas, self.x, self.y = canvas, x, y
+        self._left, self._bottom = left + length(labels.values(), SMALL) + GAP, below - 2 * (SMALL + GAP)
+        for value, label in labels.items():
+            (start, down), _ = ends = self.place([(x[0], value), (x[1], value)])
+            canvas.line(ends, FAINT)
+            canvas.words(start - GAP, down, label, "rm", SMALL)
+        canvas.words((self._left + self._right) / 2, below, xlabel, "ms", SMALL)
+
+    def place(self, points: Any) -> Points:
+        """(N, 2) of data -> (N, 2) on the canvas."""
+        (x0, x1), (y0, y1) = self.x, self.y
+        share = (np.asarray(points, np.float64).reshape(-1, 2) - (x0, y0)) / (x1 - x0, y1 - y0)
+        size = (self._right - self._left, self._top - self._bottom)
+        return np.asarray((self._left, self._bottom) + share * size, np.float32)
+
+    def mark(self, labels: Mapping[float, str]) -> None:
+        """Labels below the frame, at their places along x."""
+        for value, label in labels.items():
+            ((across, down),) = self.place([(value, self.y[0])])
+            self.canvas.words(across, down + GAP, label, "mt", SMALL)
+
+    def legend(self, names: Mapping[str, str]) -> None:
+        """Colour -> name, in the lower right corner, where a curve that rises leaves room."""
+        wide, high = length(names.values(), SMALL), (SMALL + 3) * len(names)
+        right, low = self._right - GAP, self._bottom - GAP
+        self.canvas.bar(right - wide - GAP, low - high, right + GAP / 2, low + GAP / 2, "white")
+        for row, (colour, name) in enumerate(reversed(names.items())):
+            self.canvas.words(right, low - (SMALL + 3) * row, name, "rs", SMALL, colour)
+
+
+def ticks(low: float, high: float, most: int = 5, whole: bool = False) -> dict[float, str]:
+    """Multiples of 1, 2 or 5 times a power of ten in [low, high], a few, with decimals that tell them apart.
+
+    >>> ticks(-0.1, 0.32)
+    {-0.1: '-0.1', 0.0: '0.0', 0.1: '0.1', 0.2: '0.2', 0.3: '0.3'}
+    """
+    rough = (high - low) / most
+    power = math.floor(math.log10(rough))
+    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= rough * (1 - 1e-9))
+    step = max(1.0, step) if whole else step
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return {round(n * step, decimals) + 0.0: f"{n * step + 0.0:.{decimals}f}" for n in range(first, last + 1)}
+
+
+def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Image:
+    """Rows of metrics by epoch -> ELBO, rate and distortion, training and validation, in nats per image."""
+    canvas = Canvas(1100, 330)
+    epochs = [row["epoch"] for row in history] or [0]
+    x = (epochs[0], epochs[-1]) if len(epochs) > 1 else (epochs[0] - 1, epochs[0] + 1)
+    for i, (metric, title) in enumerate(PANELS.items()):
+        lines = {
+            colour: [(row["epoch"], row[key]) for row in history if (key := f"{split}/{metric}") in row]
+            for colour, split in ((TRAIN, "train"), (VALIDATION, "val"))
+        }
+        left, right = 10 + 366 * i, 350 + 366 * i
+        y = _with_margin([value for points in lines.values() for _, value in points])
+        axes = Axes(canvas, (left, 40, right, 322), x, y, "epoch")
+        axes.mark(ticks(*x, whole=True))
+        canvas.words(left, 22, title)
+        canvas.words(right, 22, "nats per image", "rs", SMALL, QUIET)
+        if best_epoch:
+            canvas.line(axes.place([(best_epoch, y[0]), (best_epoch, y[1])]), BEST)
+        for colour, points in lines.items():
+            if len(points) > 2:
+                canvas.line(axes.place(points), colour, width=2)
+            else:
+                canvas.dots(axes.place(points), colour, radius=4)
+        if i == 0:
+            names = {TRAIN: "training", VALIDATION: "validation"}
+            axes.legend(names | ({BEST: f"best, epoch {best_epoch}"} if best_epoch else {}))
+    return canvas.image()
+
+
+def scatter(points: Points, labels: Points | None, title: str) -> Image:
+    """(N, 2) points, coloured by their (N,) integer labels if there are any."""
+    canvas = Canvas(520, 500)
+    low, high = points.min(0), points.max(0)
+    placed = (points - low) / np.maximum(high - low, 1e-12) * (430, -430) + (20, 480)
+    radius = float(np.clip(75 / np.sqrt(len(points)), 1.5, 4))
+    classes = [None] if labels is None else np.unique(labels).tolist()
+    hues = [f"hsl({360 * i / len(classes):.0f}, 70%, 45%)" for i in range(len(classes))]
+    for i, (label, colour) in enumerate(zip(classes, CLASSES if len(classes) <= len(CLASSES) else hues, strict=False)):
+        canvas.dots(placed if label is None else placed[labels == label], colour, radius, opacity=0.6)
+        if label is not None and len(classes) <= NAMED_CLASSES:
+            canvas.words(484, 50 + 430 * i / max(12, len(classes)), str(label), "ls", SMALL, colour)
+    canvas.words(235, 22, title, "ms", SMALL)
+    return canvas.image()
+
+
+def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) -> Image:
+    """Rate of each latent dimension, the largest first, in nats per image; `sentence` says what that means."""
+    width, n = 800, len(by_dimension)
+    said = wrapped(sentence, width - 40)
+    top = 20 * len(said) + 50
+    canvas = Canvas(width, top + 300)
+    for row, line in enumerate(said):
+        canvas.words(20, 26 + 20 * row, line)
+    canvas.words(20, top - 14, "nats per image", "ls", SMALL, QUIET)
+    order = np.argsort(by_dimension)[::-1].tolist()
+    x, y = (-0.6, n - 0.4), (0.0, max(max(by_dimension), 1e-3))
+    axes = Axes(canvas, (20, top, width - 20, top + 290), x, y, "latent dimensions, by their rate (blue: active)")
+    for place, dim in enumerate(order):
+        (left, upper), (right, lower) = axes.place([(place - 0.4, max(0.0, by_dimension[dim])), (place + 0.4, 0)])
+        canvas.bar(left, upper, right, lower, ACTIVE if active[dim] else EMPTY)
+    named = n <= NAMED_DIMENSIONS  # more are counted, as names would not fit
+    axes.mark({place: f"z{dim}" for place, dim in enumerate(order)} if named else ticks(0, n - 1, whole=True))
+    return canvas.image()
+
+
+def _with_margin(values: Sequence[float]) -> Range:
+    """The range of some values and a twentieth more on both sides; never empty."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    margin = (high - low) / 20 or max(abs(high) / 1000, 1e-3)
+    return low - margin, high + margin
