@@ -10,8 +10,8 @@ from conftest import ROOT
 
 FLOORS = {
     0: ("errors", "schema", "functional", "provenance", "job"),
-    1: ("config", "device", "checkpoint", "console", "tracking", "arguments", "live_report"),
-    2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "naming", "sweep"),
+    1: ("config", "device", "files", "checkpoint", "console", "arguments", "live_report"),
+    2: ("data", "likelihoods", "priors", "optimizers", "mistakes", "help", "naming", "tracking", "sweep"),
     3: ("models", "report"),
     4: ("objectives",),
     5: ("trainer", "evaluate"),
@@ -28,7 +28,6 @@ ALONE = {
     "wandb_workspaces": {"tracking"},
     "torchvision": {"data"},
     "mlxtend": {"data"},
-    "matplotlib": {"figures"},
     "optuna": {"sweep", "report"},
     "plotly": {"report"},
     "jinja2": {"report"},

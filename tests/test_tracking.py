@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 def test_the_others_are_finished_where_one_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     full, other = JsonLines(tmp_path), JsonLines(tmp_path / "other")
-    (tmp_path / ".summary.json.part").symlink_to("/dev/full")
+    (tmp_path / f".summary.json.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"summary\.json could not be written \(No space left"):
         Trackers(full, other).finish({"state": "failed"})
     assert (tmp_path / "other" / "summary.json").is_file()

@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.table import Table
 
 from vae.cli import fail
 from vae.errors import UserError
+from vae.files import write_whole, writing
 
 if TYPE_CHECKING:
     from vae.report.columns import Column
@@ -51,18 +52,16 @@ def compare(folders: Sequence[str], csv_file: str | None, page: Path) -> None:
     records = report.compare(folders)
     made = columns(records)
     order = report.by_rank(records)
-    try:
+    with writing(page):
         page.parent.mkdir(parents=True, exist_ok=True)
-        report.write_page(records, page)
-        if csv_file == "-":
+    report.write_page(records, page)
+    if csv_file == "-":
+        with writing(Path("standard output")):
             write_csv(sys.stdout, records, made, order)
-            return
-        print_table(records, made, order)
-        if csv_file:
-            with Path(csv_file).open("w", encoding="utf-8", newline="") as file:
-                write_csv(file, records, made, order)
-    except OSError as error:
-        raise UserError(f"{error.filename or page} could not be written ({error}).") from error
+        return
+    print_table(records, made, order)
+    if csv_file:
+        write_whole(Path(csv_file), lambda file: write_csv(file, records, made, order))
     print(f"report {os.path.relpath(page)}")
 
 
@@ -130,9 +129,9 @@ def cell(value: object) -> str:
     return "" if value is None else five_digits(value)
 
 
-def write_csv(file: object, records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:
+def write_csv(file: TextIO, records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:
     """Every column, unrounded, the best run first."""
-    writer = csv.writer(file)  # type: ignore[arg-type]
+    writer = csv.writer(file)
     writer.writerow(["run", "state", *(column.name for column in made)])
     for index in order:
         run = records.runs[index]

@@ -1,9 +1,5 @@
 """What went wrong, for a person: what was given, what is allowed, where, and what to do next."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 
 class UserError(Exception):
     """A mistake that a message can mend; the command line prints it without a traceback and exits with `exit_code`."""
@@ -31,12 +27,3 @@ class OutOfMemoryError(UserError):
 
 class Pruned(Exception):  # noqa: N818  (a verdict, not a mistake)
     """The study told this trial to stop: it ends cleanly, as pruned."""
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Around the writing of a file: an OSError (disk full, no permission) becomes a StorageError that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"{path} could not be written ({error.strerror or error}).") from error

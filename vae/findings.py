@@ -17,6 +17,7 @@ from vae.data import Splits
 from vae.data.idx import cache_dir
 from vae.evaluate import Posteriors, measure, posteriors
 from vae.evaluate.speed import decoder_flops, matrix_rate
+from vae.files import write_whole, writing
 from vae.models import VAE
 from vae.schema import Evaluation
 
@@ -48,7 +49,8 @@ def examine(
             if "nll_k1" not in found:  # the bounds come last: their time begins where the others end
                 begun = time.perf_counter()
     record = {"split": split, "settings": asdict(settings), "seconds": round(time.perf_counter() - started, 2), **found}
-    (folder / "evaluation.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=2) + "\n"
+    write_whole(folder / "evaluation.json", lambda file: file.write(text))
     if settings.pictures:
         for name, path in draw(model, splits, settings, folder, split, console):
             picture(name, path)
@@ -80,17 +82,18 @@ def draw(
 
 def save_latents(folder: Path, split: str, found: Posteriors) -> None:
     """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads."""
-    metadata = ""
     arrays = {"mu": found.mu.cpu().numpy(), "logvar": found.logvar.cpu().numpy()}
-    if found.labels is not None:
-        arrays["labels"] = found.labels.cpu().numpy()
-        metadata = f"latents_{split}_labels.tsv"
-        np.savetxt(folder / metadata, arrays["labels"], fmt="%d")
-    np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
-    np.savetxt(folder / f"latents_{split}.tsv", arrays["mu"], fmt="%.6g", delimiter="\t")
-    index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv", "metadata_path": metadata}
-    lines = [f'  {key}: "{value}"' for key, value in index.items() if value]
-    (folder / "projector_config.pbtxt").write_text("\n".join(["embeddings {", *lines, "}"]) + "\n", encoding="utf-8")
+    index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv"}
+    with writing(folder / f"latents_{split}.npz"):
+        if found.labels is not None:
+            arrays["labels"] = found.labels.cpu().numpy()
+            index["metadata_path"] = f"latents_{split}_labels.tsv"
+            np.savetxt(folder / index["metadata_path"], arrays["labels"], fmt="%d")
+        np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
+        np.savetxt(folder / f"latents_{split}.tsv", arrays["mu"], fmt="%.6g", delimiter="\t")
+    lines = [f'  {key}: "{value}"' for key, value in index.items()]
+    text = "\n".join(["embeddings {", *lines, "}"]) + "\n"
+    write_whole(folder / "projector_config.pbtxt", lambda file: file.write(text))
 
 
 @contextmanager

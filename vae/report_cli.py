@@ -51,10 +51,7 @@ def write(given: str) -> Path:
 
     folder = report.find(given)
     path = folder / REPORT
-    try:
-        report.write_page(report.read(folder), path)
-    except OSError as error:
-        raise UserError(f"{path} could not be written ({error}).") from error
+    report.write_page(report.read(folder), path)
     return path
 
 

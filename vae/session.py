@@ -10,7 +10,8 @@ from rich.console import Console
 from vae.console import EpochBar, EpochLines, shape
 from vae.data import Batches
 from vae.device import resolve_precision
-from vae.errors import Pruned, StorageError, writing
+from vae.errors import Pruned, StorageError
+from vae.files import writing
 from vae.findings import examine, scalars
 from vae.job import Job, link_latest
 from vae.naming import run_name, swept_values, tags

@@ -20,6 +20,7 @@ CASES = [
     ["data=digits", "notes='a, b'", "trainer.resume=true"],
     ["++hydra.job.env_set.VAE_TRIAL='3'", "hydra.sweep.subdir=elsewhere", "seed=4"],
     ["likelihood=gaussian", "likelihood.scale=0.2", "data.root=null"],
+    ["+hydra.job.env_set.MINE=1", "++hydra.job.env_set.MINE=2", "++seed=5", "+more.of=it", "~notes"],
     ["tracking.mode=offline", "tracking.tags=[a,b]", "trainer.clip_grad_norm=1"],
 ]
 
@@ -42,7 +43,7 @@ def test_the_same_config_as_hydras_twice(composer, overrides):
     assert OmegaConf.to_yaml(composer(overrides)) == wanted, "the kept composition was changed"
 
 
-@pytest.mark.parametrize("wrong", ["model.latent_size=2.5", "model.latnt_size=3", "data.batch_size=many"])
+@pytest.mark.parametrize("wrong", ["model.latent_size=2.5", "model.latnt_size=3", "data.batch_size=many", "+seed=1"])
 def test_what_hydra_refuses_is_refused(composer, wrong):
     for compose in (composer, composer.slow):
         with pytest.raises(ConfigCompositionException):

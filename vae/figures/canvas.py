@@ -47,9 +47,7 @@ class Canvas:
         """A filled rectangle."""
         self._draw.rectangle([round(self._smooth * edge) for edge in (left, top, right, bottom)], colour)
 
-    def words(
-        self, x: float, y: float, text: str, anchor: str = "ls", size: int = NORMAL, colour: str = INK
-    ) -> None:
+    def words(self, x: float, y: float, text: str, anchor: str = "ls", size: int = NORMAL, colour: str = INK) -> None:
         """A line of text; `anchor` says which point of it lies at (x, y), as in Pillow: left, middle or right, then the
         top, the middle or the baseline (s).
         """

@@ -11,7 +11,7 @@ from vae.figures.canvas import FAINT, SMALL, Canvas, Points, length, wrapped
 
 TRAIN, VALIDATION, BEST = "#8b97a3", "#1f6feb", "#d1495b"
 ACTIVE, EMPTY, QUIET = "#1f6feb", "#c9d1d9", "#6a737d"
-CLASSES = "#1f77b4 #ff7f0e #2ca02c #d62728 #9467bd #8c564b #e377c2 #7f7f7f #bcbd22 #17becf".split()
+CLASSES = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]
 """Colours of up to ten classes (Tableau's); more get hues all around."""
 NAMED_CLASSES, NAMED_DIMENSIONS = 30, 32
 """So many have room for their names."""
@@ -56,7 +56,7 @@ class Axes:
         wide, high = length(names.values(), SMALL), (SMALL + 3) * len(names)
         right, low = self._right - GAP, self._bottom - GAP
         self.canvas.bar(right - wide - GAP, low - high, right + GAP / 2, low + GAP / 2, "white")
-        for row, (colour, name) in enumerate(reversed(names.items())):
+        for row, (colour, name) in enumerate(reversed(list(names.items()))):
             self.canvas.words(right, low - (SMALL + 3) * row, name, "rs", SMALL, colour)
 
 

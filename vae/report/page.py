@@ -11,12 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from vae.files import write_whole
 from vae.report.charts import charts
 from vae.report.columns import columns
 from vae.report.pictures import gallery
 from vae.report.records import Records, Run
 from vae.report.words import failures, found, summary
-from vae.sweep.results import write_whole
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 SIGNIFICANT = 6

@@ -1,7 +1,8 @@
 """Configs of jobs, many of them: what Hydra composes, without composing the same groups again for every trial.
 
 Hydra reads and merges all YAML for each job, about 0.15 s. Trials differ in values far more often than in groups, so
-the composition of the groups is kept, and values are set in a copy of it.
+the composition of the groups is kept, and values are set in a copy of it. What does not fit is left to Hydra, which
+says why.
 """
 
 import pickle
@@ -9,8 +10,7 @@ from collections.abc import Sequence
 
 from hydra._internal.config_loader_impl import get_overrides_dirname  # Hydra has no public name for it
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import ConfigCompositionException
+from hydra.core.override_parser.types import Override
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -32,21 +32,19 @@ class Composer:
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """The same config as `slow` gives. Raises ConfigCompositionException for a key or value that does not fit."""
         parsed = self._parser.parse_overrides(list(overrides))
-        values = [override for override in parsed if self._only_sets_a_value(override)]
+        deletes = any(override.is_delete() for override in parsed)  # the order counts
+        values = [] if deletes else [override for override in parsed if self._only_sets_a_value(override)]
         structure = tuple(str(override.input_line) for override in parsed if override not in values)
         if structure not in self._kept:
             self._kept[structure] = pickle.dumps(self.slow(structure))
         config: DictConfig = pickle.loads(self._kept[structure])
         OmegaConf.copy_cache(from_config=self._master, to_config=config)
-        for override in values:
-            _set(config, override)
+        if not all(_set(config, override) for override in values):
+            return self.slow(overrides)  # which says what does not fit
         _record(config, self._master, parsed)
         return config
 
     def _only_sets_a_value(self, override: Override) -> bool:
-        own_environment = override.key_or_group.startswith("hydra.job.env_set.")
-        if override.type != OverrideType.CHANGE and not (override.is_force_add() and own_environment):
-            return False
         key = override.key_or_group
         if key not in self._is_group:
             self._is_group[key] = bool(self._loader.get_group_options(key))
@@ -54,11 +52,16 @@ class Composer:
         return plain and override.package is None and not self._is_group[key] and key != "hydra.searchpath"
 
 
-def _set(config: DictConfig, override: Override) -> None:
+def _set(config: DictConfig, override: Override) -> bool:
+    """Sets one value in place; False where Hydra would refuse it, or might."""
+    key, adds = override.key_or_group, override.is_add() or override.is_force_add()
     try:
-        OmegaConf.update(config, override.key_or_group, override.value(), force_add=override.is_force_add())
-    except OmegaConfBaseException as error:
-        raise ConfigCompositionException(f"Error merging override {override.input_line}") from error
+        if override.is_add() and OmegaConf.select(config, key, throw_on_missing=False) is not None:
+            return False
+        OmegaConf.update(config, key, override.value(), force_add=adds)
+    except OmegaConfBaseException:
+        return False
+    return True
 
 
 def _record(config: DictConfig, master: DictConfig, parsed: Sequence[Override]) -> None:

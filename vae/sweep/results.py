@@ -7,7 +7,7 @@ import shlex
 import statistics
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from optuna import Study
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from vae.files import write_whole
 from vae.sweep.ledger import LEASE
 from vae.sweep.preflight import task_config
 from vae.sweep.trial import CONFIRMS, FACTS
@@ -199,11 +200,3 @@ def command_line() -> str:
 def seconds_of(trial: FrozenTrial) -> float | None:
     """Seconds from a trial's (last) start to its end."""
     return round(trial.duration.total_seconds(), 3) if trial.duration else None
-
-
-def write_whole(path: Path, write: Callable[[Any], Any]) -> None:
-    """Whole or not at all, also when the sweep is killed in the middle."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        write(file)
-    part.replace(path)

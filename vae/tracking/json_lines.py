@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vae.errors import writing
+from vae.files import write_whole, writing
 
 
 class JsonLines:
@@ -19,7 +19,7 @@ class JsonLines:
         self.folder = folder
         self.path = folder / "metrics.jsonl"
         kept = [row for row in read_rows(self.path) if row["epoch"] <= from_epoch] if from_epoch else []
-        _replace(self.path, "".join(map(line, kept)))
+        write_whole(self.path, lambda file: file.writelines(map(line, kept)))
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
@@ -29,20 +29,13 @@ class JsonLines:
         pass
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        _replace(self.folder / "summary.json", json.dumps(finite(summary), indent=2) + "\n")
+        text = json.dumps(finite(summary), indent=2) + "\n"
+        write_whole(self.folder / "summary.json", lambda file: file.write(text))
 
 
 def line(row: Mapping[str, Any]) -> str:
     """A row as strict JSON in one line."""
     return json.dumps(finite(row), allow_nan=False) + "\n"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with writing(path):
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
