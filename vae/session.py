@@ -19,7 +19,7 @@ from vae.objectives import EVAL_SEED
 from vae.provenance import environment, git_state
 from vae.schema import Evaluation
 from vae.schema import Wandb as WandbSettings
-from vae.tracking import JsonLines, Tracker, Trackers, Wandb
+from vae.tracking import Background, JsonLines, Tracker, Trackers, Wandb, run_id
 from vae.trainer import Progress, Task, evaluate
 
 SHOWN_IMAGES = 12
@@ -161,21 +161,27 @@ class Session:
             **self._swept,
         }
 
-    def _open_wandb(self) -> Wandb:
+    def _open_wandb(self) -> Background:
+        """W&B takes a second to import and to start, and up to half a minute where its server hangs."""
         config, job = self._config, self._job
         settings = WandbSettings(**config["tracking"])
-        wandb = Wandb(
-            settings,
-            job.folder,
-            {**config, "run": self._facts},
-            self._name(),
-            config["study"] if job.trial is not None else None,
-            tags(config, settings.tags),
-            "train" if job.confirms is None else "confirm",
-        )
-        self._facts["wandb_id"] = wandb.id
-        self._say(wandb.place)
-        return wandb
+        self._facts["wandb_id"] = run_id(job.folder)
+        recorded = {**config, "run": dict(self._facts)}
+
+        def begin() -> Wandb:
+            wandb = Wandb(
+                settings,
+                job.folder,
+                recorded,
+                self._name(),
+                config["study"] if job.trial is not None else None,
+                tags(config, settings.tags),
+                "train" if job.confirms is None else "confirm",
+            )
+            self._say(wandb.place)
+            return wandb
+
+        return Background(begin)
 
     def _name(self) -> str:
         """Of a trial, of a confirmation, which shows its seed, or of a single run: its data and model."""

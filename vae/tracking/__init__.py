@@ -1,6 +1,7 @@
 """Where the figures of a run go. Trackers are siblings that write; a Reporter is asked whether to go on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from vae.tracking.sync import Synced, sync
 from vae.tracking.wandb_run import Wandb, run_id
 
 __all__ = [
+    "Background",
     "JsonLines",
     "Reporter",
     "Synced",
@@ -64,3 +66,26 @@ class Trackers:
         with ExitStack() as stack:
             for tracker in reversed(self._trackers):
                 stack.callback(tracker.finish, summary)
+
+
+class Background:
+    """A tracker that takes a while to begin: it does so in a thread, beside the work that it is to track.
+
+    What is logged first waits for it, and raises what `begin` has raised.
+    """
+
+    def __init__(self, begin: Callable[[], Tracker]) -> None:
+        thread = ThreadPoolExecutor(1, "tracker")
+        self._begun = thread.submit(begin)
+        thread.shutdown(wait=False)
+
+    def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._begun.result().log(epoch, metrics)
+
+    def image(self, name: str, path: Path, epoch: int) -> None:
+        self._begun.result().image(name, path, epoch)
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Of one that did not begin there is nothing to finish: whoever logged was told."""
+        if self._begun.exception() is None:
+            self._begun.result().finish(summary)
