@@ -4,8 +4,8 @@
 
 MNIST where VAE_DATA has it, else the 5,000 embedded images. The whole process counts: imports, W&B's start and end,
 test, pictures. Processor time, with W&B's own process, is what other work on the machine disturbs least. W&B's cost
-hardly grows with the epochs: on a noisy machine many short pairs tell its seconds, a few long ones what they are a share
-of.
+hardly grows with the epochs: on a noisy machine many short pairs tell its seconds, a few long ones the share that they
+are.
 """
 
 import json
