@@ -117,7 +117,7 @@ def overhead(folder: Path) -> None:
 def ways(folder: Path) -> None:
     """One budget three ways: a fresh process per trial, this sweeper, this sweeper with pruning."""
     mnist = os.environ.get("VAE_DATA") and (Path(os.environ["VAE_DATA"]) / "MNIST" / "raw").is_dir()
-    data, count, epochs = ("mnist", 16, 15) if mnist else ("mnist_5k", 16, 20)
+    data, count, epochs = ("mnist", 16, 10) if mnist else ("mnist_5k", 40, 12)
     count, epochs = int(os.environ.get("TRIALS", count)), int(os.environ.get("EPOCHS", epochs))
     common = [f"data={data}", f"trainer.epochs={epochs}", "tracking=none"]
     limits = [f"sweep.n_trials={count}", "sweep.enqueue=[]", NO_REPORT]

@@ -53,6 +53,17 @@ def test_a_run_is_evaluated_from_its_folder_alone(evaluated, tmp_path):
     assert (tmp_path / "run" / "latent_pca.png").is_file()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("file", ["latents_test.npz", "latent_traversals.png"])
+def test_a_full_disk_is_named(evaluated, tmp_path, file):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / file).symlink_to("/dev/full")
+    result = evaluated("run=run", "k=2", "frechet=false", "probes=false")
+    assert result.code == 4, result
+    assert f"{file} could not be written (No space left on device)." in result.err
+    assert "Traceback" not in result.err
+
+
 def test_the_training_and_the_evaluation_measure_the_same_elbo(evaluated, tmp_path):
     off = ("latents=false", "probes=false", "frechet=false", "pictures=false")
     assert evaluated("run=run", "k=1", *off).code == 0

@@ -15,7 +15,7 @@ from PIL import Image
 from vae import tracking
 from vae.errors import Pruned, StorageError
 from vae.schema import Wandb as Settings
-from vae.tracking import JsonLines, Trackers, Wandb, server
+from vae.tracking import Background, JsonLines, Trackers, Wandb, server
 
 CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 
@@ -61,6 +61,30 @@ def test_the_others_are_finished_where_one_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"summary\.json could not be written \(No space left"):
         Trackers(full, other).finish({"state": "failed"})
     assert (tmp_path / "other" / "summary.json").is_file()
+
+
+def test_a_tracker_in_the_background_begins_beside_the_work(tmp_path: Path) -> None:
+    may_begin = Event()
+
+    def begin() -> JsonLines:
+        assert may_begin.wait(30)
+        return JsonLines(tmp_path)
+
+    tracker = Background(begin)  # does not wait
+    assert not (tmp_path / "metrics.jsonl").exists()
+    may_begin.set()
+    tracker.log(1, {"x": 1.0})
+    tracker.image("x", tmp_path / "x.png", 1)
+    tracker.finish({"state": "finished"})
+    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 1
+    assert json.loads((tmp_path / "summary.json").read_text())["state"] == "finished"
+
+
+def test_what_a_tracker_in_the_background_raises_reaches_the_run(tmp_path: Path) -> None:
+    tracker = Background(lambda: JsonLines(tmp_path / "nowhere"))
+    with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written"):
+        tracker.log(1, {"x": 1.0})
+    tracker.finish({"state": "failed"})  # nothing to finish
 
 
 class Fake:
@@ -159,6 +183,7 @@ if sys.argv[2] == "kill":
     time.sleep(2.5)
     os.kill(os.getpid(), 9)
 run.finish({"state": sys.argv[2], "value": -1.0, "overrides": ["a=1"], "trial": None})
+print(*sorted({"pandas", "wandb.sdk.launch"} & set(sys.modules)))
 """
 
 
@@ -173,7 +198,9 @@ def test_an_offline_run_holds_name_group_config_history_images_and_its_end(
 ) -> None:
     done = script(tmp_path, state)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("W&B offline: wandb sync ")
+    place, imported = done.stdout.splitlines()
+    assert place.startswith("W&B offline: wandb sync ")
+    assert imported == "", "W&B imports it to find that it is not used: 0.3 s and 30 MB each"
     assert done.stderr == ""
     run = wandb_offline.read(tmp_path)
     assert (run["name"], run["group"], run["job_type"], run["project"]) == ("t001-z2", "study", "train", "vae-sweeps")
