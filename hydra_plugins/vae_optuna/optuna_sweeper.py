@@ -1,6 +1,7 @@
 """`hydra/sweeper=optuna`: a thin shim that Hydra's plugin scan imports. All the work is done in vae.sweep."""
 
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -26,6 +27,17 @@ class OptunaSweeper(Sweeper):
         from vae.sweep import sweeper
 
         return sweeper.sweep(self.context, self.task, self.config, arguments)
+
+
+if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
+
+    class PublishedSweeper(OptunaSweeper):
+        """The same under the name that configs written for the published plugin give as `_target_`."""
+
+    # Hydra finds a plugin by its module and name, and makes it by its module and qualified name.
+    PublishedSweeper.__module__ = "hydra_plugins"
+    PublishedSweeper.__name__ = "hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+    PublishedSweeper.__qualname__ = "vae_optuna.optuna_sweeper.OptunaSweeper"
 
 
 def register() -> None:

@@ -161,6 +161,7 @@ def test_configs_of_earlier_sweepers_are_understood(program):
       mode: MULTIRUN
       sweep: {dir: out}
       sweeper:
+        _target_: hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper
         n_trials: 4
         n_jobs: 1
         sampler: {_target_: optuna.samplers.RandomSampler, seed: 4}

@@ -143,5 +143,5 @@ def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) 
 def _with_margin(values: Sequence[float]) -> Range:
     """The range of some values and a twentieth more on both sides; never empty."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    margin = (high - low) / 20 or max(abs(high) / 1000, 1e-3)
+    margin = max((high - low) / 20, 1e-5 * abs(high), 1e-5)
     return low - margin, high + margin
