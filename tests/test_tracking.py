@@ -1,5 +1,6 @@
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +11,15 @@ import pytest
 import wandb
 import wandb_offline
 from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from vae import tracking
 from vae.errors import Pruned, StorageError
 from vae.schema import Wandb as Settings
 from vae.tracking import Background, JsonLines, Trackers, Wandb, server
+from vae.tracking.transaction_log import BLOCK, CHUNK_HEADER, drop_cut_record, whole_size
 
 CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 
@@ -219,6 +223,47 @@ def test_a_killed_run_has_lost_at_most_the_last_second(tmp_path: Path) -> None:
     assert script(tmp_path, "kill").returncode == -9
     run = wandb_offline.read(tmp_path)
     assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [-2.0, -1.0]
+
+
+def framed(records: list[bytes]) -> tuple[bytes, list[int]]:
+    """A log of these records, as LevelDB frames them, and where each of them ends."""
+    data, ends = b":W&B\xe1\xbe\x00", []
+    for record in records:
+        rest, is_first = record, True
+        while True:
+            left = BLOCK - len(data) % BLOCK
+            if left < CHUNK_HEADER:
+                data += bytes(left)
+                continue
+            chunk, rest = rest[: left - CHUNK_HEADER], rest[left - CHUNK_HEADER :]
+            kind = (1 if is_first else 4) if not rest else (2 if is_first else 3)
+            data += struct.pack("<IHB", 0, len(chunk), kind) + chunk
+            is_first = False
+            if not rest:
+                break
+        ends.append(len(data))
+    return data, ends
+
+
+@given(sizes=st.lists(st.integers(0, 3 * BLOCK), max_size=6), cut=st.floats(0, 1))
+def test_of_a_log_that_was_cut_anywhere_the_whole_records_stay(sizes: list[int], cut: float) -> None:
+    records = [bytes([i + 1]) * size for i, size in enumerate(sizes)]
+    data, ends = framed(records)
+    kept = data[: round(cut * len(data))]
+    size = whole_size(kept)
+    assert size == max([end for end in ends if end <= len(kept)], default=min(7, len(kept)))
+    assert list(wandb_offline.payloads(kept[:size])) == records[: sum(end <= len(kept) for end in ends)]
+
+
+def test_a_log_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    data, ends = framed([b"one", b"two"])
+    log = tmp_path / "run-x.wandb"
+    log.write_bytes(data[:-1])
+    drop_cut_record(log)
+    assert log.read_bytes() == data[:-1]
+    os.utime(log, (0, 0))
+    drop_cut_record(log)
+    assert log.read_bytes() == data[: ends[0]]
 
 
 @pytest.mark.parametrize(("asked", "state"), [(True, "finished"), (True, "pruned"), (False, "finished")])

@@ -204,6 +204,20 @@ def test_parts_that_were_made_offline_become_one_run(
     assert run.summary["epochs"] == 4
 
 
+def test_a_log_that_a_kill_has_cut_is_synced(
+    server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline = WandbServer.__new__(WandbServer)
+    offline.env = {"WANDB_MODE": "offline"}
+    vae(tmp_path, offline, *ONE)
+    (log,) = tmp_path.glob("run/wandb/offline-run-*/*.wandb")
+    os.truncate(log, log.stat().st_size - 3)
+    os.utime(log, (0, 0))  # long ago: nobody writes it any more
+    assert str(sync_as(server, tmp_path, monkeypatch)) == "W&B: 1 synced"
+    (run,) = server.runs.values()
+    assert run.series("val/elbo") == [row["val/elbo"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")]
+
+
 def test_sync_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="there is no W&B run in it or below it"):
         sync(tmp_path)

@@ -12,6 +12,7 @@ from typing import IO
 
 from vae.errors import UserError
 from vae.tracking.server import api
+from vae.tracking.transaction_log import drop_cut_record
 
 try:
     import fcntl
@@ -105,6 +106,9 @@ def hold(file: Path) -> IO[str]:
 
 def upload(parts: Sequence[Path], stall_seconds: float) -> None:
     """Runs `wandb sync` on these until it ends, or until it has stalled."""
+    for part in parts:
+        for log in part.glob("*.wandb"):
+            drop_cut_record(log)
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE), *map(str, parts)]
     # By WANDB_SERVICE it would find the process behind this one's runs, in which their ids are taken.
     environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"} | {"WANDB_MODE": "online"}
