@@ -21,6 +21,7 @@ CASES = [
     ["++hydra.job.env_set.VAE_TRIAL='3'", "hydra.sweep.subdir=elsewhere", "seed=4"],
     ["likelihood=gaussian", "likelihood.scale=0.2", "data.root=null"],
     ["+hydra.job.env_set.MINE=1", "++hydra.job.env_set.MINE=2", "++seed=5", "+more.of=it", "~notes"],
+    ["+more=it", "~more", "seed=5"],
     ["tracking.mode=offline", "tracking.tags=[a,b]", "trainer.clip_grad_norm=1"],
 ]
 

@@ -32,8 +32,8 @@ class Composer:
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """The same config as `slow` gives. Raises ConfigCompositionException for a key or value that does not fit."""
         parsed = self._parser.parse_overrides(list(overrides))
-        deletes = any(override.is_delete() for override in parsed)  # the order counts
-        values = [] if deletes else [override for override in parsed if self._only_sets_a_value(override)]
+        deleted = {o.key_or_group for o in parsed if o.is_delete()}  # whether before or after it is set, Hydra knows
+        values = [o for o in parsed if o.key_or_group not in deleted and self._only_sets_a_value(o)]
         structure = tuple(str(override.input_line) for override in parsed if override not in values)
         if structure not in self._kept:
             self._kept[structure] = pickle.dumps(self.slow(structure))
