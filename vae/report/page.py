@@ -24,7 +24,8 @@ SIGNIFICANT = 6
 
 def write_page(records: Records, path: Path) -> None:
     """Writes the page whole or not at all."""
-    write_whole(path, lambda file: file.write(page(records, path.parent)))
+    text = page(records, path.parent)  # first: what cannot be read is not a report that cannot be written
+    write_whole(path, lambda file: file.write(text))
 
 
 def page(records: Records, folder: Path) -> str:
