@@ -130,7 +130,7 @@ def test_duplicates_are_reused_run_or_reseeded(program, duplicates, runs):
     script = ENDINGS.replace("return {", "return cfg.x + cfg.seed if how == 'fine' else {")
     config = CONFIG.replace("grid", "random").replace("n_trials: null", "n_trials: 6, seed_key: seed, n_jobs: 1")
     app = program(script, config + "x: 0\nseed: 0\n")
-    app.run("x=choice(0,1)", f"hydra.sweeper.duplicates={duplicates}")
+    app.run("x=choice(0,1)", f"hydra.sweeper.duplicates={duplicates}", "hydra.sweeper.sampler.seed=1")
     trials = app.study().trials
     assert [t.state.name for t in trials] == ["COMPLETE"] * 6
     assert len([p for p in (app.folder / "out").iterdir() if p.name.isdigit()]) == runs
