@@ -24,12 +24,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from vae import models, optimizers
-from vae.data import Batches, Split, Splits, load
-from vae.device import autocast_for, resolve_precision
-from vae.objectives import Elbo
-from vae.provenance import processor
-from vae.trainer import evaluate, train_epoch
+from vae import models
+from vae.data.batches import Batches
+from vae.data.load import load
+from vae.data.splits import Split, Splits
+from vae.objectives.elbo import Elbo
+from vae.run.provenance import processor
+from vae.training import optimizers
+from vae.training.device import autocast_for, resolve_precision
+from vae.training.loop import train_epoch
+from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
 BATCH = 128

@@ -25,8 +25,9 @@ from headless import available, chromium
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from vae.provenance import processor
-from vae.report import read, write_page
+from vae.report.read.places import read
+from vae.report.show.page import write_page
+from vae.run.provenance import processor
 
 SPACE = {
     "model.latent_size": IntDistribution(2, 64, log=True),

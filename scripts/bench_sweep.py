@@ -152,10 +152,10 @@ def ways(folder: Path) -> None:
 
 def growth(folder: Path) -> None:
     """Milliseconds of ask and tell with n trials in the study: four keys, trivial objective."""
-    from vae.sweep.ledger import Ledger
-    from vae.sweep.samplers import make_sampler
-    from vae.sweep.space import read_space
-    from vae.sweep.storage import absolute, open_storage
+    from vae.sweep.space.samplers import make_sampler
+    from vae.sweep.space.space import read_space
+    from vae.sweep.study.ledger import Ledger
+    from vae.sweep.study.storage import absolute, open_storage
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = read_space({f"x{i}": "interval(0,1)" for i in range(4)}, [])

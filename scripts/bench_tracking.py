@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 
-from vae.provenance import processor
+from vae.run.provenance import processor
 
 WAYS = ("none", "wandb")
 

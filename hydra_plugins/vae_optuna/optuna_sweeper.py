@@ -24,9 +24,10 @@ class OptunaSweeper(Sweeper):
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:
+        from vae.report.live import LiveReport
         from vae.sweep import sweeper
 
-        return sweeper.sweep(self.context, self.task, self.config, arguments)
+        return sweeper.sweep(self.context, self.task, self.config, arguments, LiveReport)
 
 
 if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:

@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from PIL import Image
 
-from vae.sweep.trial import FACTS
+from vae.sweep.attributes import FACTS
 
 SPACE = {
     "model.latent_size": IntDistribution(2, 64, log=True),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import environment, start
+from support import environment, start
 
-from vae.live_report import LiveReport
+from vae.report.live import LiveReport
 
 from .test_records import part
 

@@ -6,8 +6,8 @@ import pytest
 
 from vae import report
 from vae.errors import UserError
-from vae.report.published import published
-from vae.tracking.workspace import PublishedStudy
+from vae.report.show.published import published
+from vae.tracking.wandb.workspace import PublishedStudy
 
 from .conftest import Study, make_trials
 

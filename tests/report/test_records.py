@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from vae import report
-from vae.compare_cli import compare, fit
+from vae.cli.compare import compare, fit
 from vae.errors import UserError
-from vae.report import pictures
-from vae.report.charts import charts, slots_of
-from vae.report.columns import columns
-from vae.report.folders import POINTS_PER_CURVE, curves_of
-from vae.report.grids import differing, distribution
-from vae.report.page import page
-from vae.report.words import found
-from vae.sweep.results import confirmations, ranked
+from vae.nested import differing
+from vae.report.read.grids import distribution
+from vae.report.show import pictures
+from vae.report.show.charts import charts, slots_of
+from vae.report.show.columns import columns
+from vae.report.show.page import page
+from vae.report.show.words import found
+from vae.run.folder import POINTS_PER_CURVE, curves_of
+from vae.sweep.study.results import confirmations, ranked
 
 from .conftest import SPACE, Study, make_trials
 

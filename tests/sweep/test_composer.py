@@ -11,7 +11,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
 from vae import cli, config
-from vae.sweep.composer import Composer
+from vae.sweep.space.composer import Composer
 
 CASES = [
     [],

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from vae.sweep.results import best_trials
+from vae.sweep.study.results import best_trials
 
 CUSTOM = """
 import hydra

@@ -10,7 +10,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from vae.sweep.ledger import STARTS
+from vae.sweep.attributes import STARTS
 
 TRAINING = """
 import json

@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
 from vae.errors import UserError
-from vae.sweep import distributions, space
+from vae.sweep.space import distributions, space
 
 TABLE = [
     ("interval(1,5)", Float(1.0, 5.0)),

@@ -7,8 +7,8 @@ import optuna
 import pytest
 
 from vae.errors import UserError
-from vae.sweep.ledger import Ledger
-from vae.sweep.storage import absolute, open_storage
+from vae.sweep.study.ledger import Ledger
+from vae.sweep.study.storage import absolute, open_storage
 
 
 def create(where: str, barrier) -> None:

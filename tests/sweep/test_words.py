@@ -5,7 +5,7 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
-from vae.sweep import words
+from vae import text
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_space_in_words(dist, text):
 
 def test_short_names_are_told_apart():
     keys = ["model.latent_size", "data.batch_size", "optimizer.lr", "prior.lr", "+w"]
-    assert words.short_names(keys) == ["latent", "batch", "optimizer.lr", "prior.lr", "w"]
+    assert text.short_keys(keys, suffix="_size") == ["latent", "batch", "optimizer.lr", "prior.lr", "w"]
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_lines_break_between_parts_only(width):
     parts = [f"key{i} {'x' * i}" for i in range(9)]
-    lines = words.wrapped("space  ", parts, width).split("\n")
+    lines = text.wrap_parts("space  ", parts, width).split("\n")
     assert " · ".join(line.strip().removesuffix(" ·") for line in lines) == "space  " + " · ".join(parts)
     assert all(len(line) <= width or len(line.split(" · ")) == 1 for line in lines)

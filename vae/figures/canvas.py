@@ -14,7 +14,6 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 Points = np.ndarray[Any, np.dtype[np.float32]]
 """(N, 2): to the right, and down from the top."""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-
 INK, FAINT = "#24292f", "#e4e8ec"
 SMALL, NORMAL = 13, 15
 """Sizes of words."""

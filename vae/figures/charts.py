@@ -17,7 +17,6 @@ NAMED_CLASSES, NAMED_DIMENSIONS = 30, 32
 """So many have room for their names."""
 PANELS = {"elbo": "ELBO", "rate": "rate, KL(q(z|x) || p(z))", "distortion": "distortion, -log p(x|z)"}
 GAP = 6
-
 Range = tuple[float, float]
 
 

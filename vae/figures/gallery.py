@@ -7,16 +7,17 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from vae.data import Batches, Split
-from vae.evaluate import Posteriors, active_units, in_words, most_active
+from vae.data.batches import Batches
+from vae.data.splits import Split
+from vae.evaluation.posteriors import Posteriors
+from vae.evaluation.units import active_units, in_words, most_active
 from vae.figures.canvas import Points
 from vae.figures.charts import rates, scatter
 from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS
 from vae.figures.sheets import sheet
-from vae.models import VAE
+from vae.models.vae import VAE
 
 Pictures = Iterator[tuple[str, Image]]
-
 TITLES = {"plane": "the latent plane", "pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OVERVIEW_POINTS = 1000
 """In the picture that every run draws."""

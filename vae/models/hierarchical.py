@@ -1,15 +1,16 @@
 """Two stochastic layers: p(z2) p(z1|z2) p(x|z1), inferred as q(z1|x) q(z2|z1)."""
 
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from vae.config.schema import HierarchicalConfig
 from vae.functional import normal_log_density, reparameterize, soft_bound
-from vae.models.layers import mlp
-from vae.models.vae import LOGVAR_LIMIT, VAE
-from vae.priors import Components, Prior, StandardNormal
+from vae.models.layers import fully_connected, fully_connected_pair
+from vae.models.priors import Components, StandardNormal
+from vae.models.vae import IMAGE_SHAPE, LOGVAR_LIMIT, VAE, Parts
 
 
 class Hierarchical(VAE):
@@ -19,32 +20,19 @@ class Hierarchical(VAE):
     prior is of z2. `encode` gives q(z1|x); `decode` looks at z1 alone, so it takes z1 or (z1, z2).
     """
 
-    def __init__(
-        self,
-        latent_size: int = 100,
-        hidden_size: int = 200,
-        *,
-        top_size: int = 50,
-        top_hidden_size: int = 100,
-        depth: int = 2,
-        activation: str = "tanh",
-        dropout: float = 0.0,
-        prior: Prior | None = None,
-        **parts: Any,
-    ) -> None:
-        super().__init__(
-            latent_size,
-            hidden_size,
-            depth=depth,
-            activation=activation,
-            dropout=dropout,
-            prior=prior or StandardNormal(top_size),
-            **parts,
-        )
+    def __init__(self, settings: HierarchicalConfig | None = None, **parts: Unpack[Parts]) -> None:
+        settings = settings or HierarchicalConfig()
+        size, top_size, activation = settings.latent_size, settings.top_size, settings.activation
+        hidden = [settings.hidden_size] * settings.depth
+        shape, n_labels = parts.get("image_shape", IMAGE_SHAPE), parts.get("n_labels", 0)
+        encoder, decoder = fully_connected_pair(size, hidden, shape, n_labels, activation, settings.dropout)
+        prior = parts.pop("prior", None) or StandardNormal(top_size)
+        super().__init__(size, encoder=encoder, decoder=decoder, prior=prior, **parts)
         self.top_size = top_size
-        hidden = [top_hidden_size] * depth
-        self.top_encoder = nn.Sequential(*mlp([latent_size, *hidden, 2 * top_size], activation, dropout))
-        self.top_decoder = nn.Sequential(*mlp([top_size, *hidden, 2 * latent_size], activation, dropout))
+        hidden = [settings.top_hidden_size] * settings.depth
+        up = fully_connected([size, *hidden, 2 * top_size], activation, settings.dropout)
+        down = fully_connected([top_size, *hidden, 2 * size], activation, settings.dropout)
+        self.top_encoder, self.top_decoder = nn.Sequential(*up), nn.Sequential(*down)
 
     @property
     def noise_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -25,16 +26,16 @@ def activate(name: str, dim: int) -> nn.Module:
     return lookup(name, ACTIVATIONS, "model.activation")(dim)
 
 
-def before(name: str) -> int:
-    """Features that a layer must put out for each feature after the activation: 2 for gated units."""
+def inputs_per_unit(name: str) -> int:
+    """Features that an activation takes for each that it gives: 2 for gated units."""
     return 2 if name == "gated" else 1
 
 
-def mlp(sizes: list[int], activation: str, dropout: float) -> list[nn.Module]:
+def fully_connected(sizes: list[int], activation: str, dropout: float) -> list[nn.Module]:
     """Linear layers through `sizes`, with an activation (and dropout) after all but the last."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes[:-1]):
-        layers += [nn.Linear(fan_in, before(activation) * fan_out), activate(activation, -1)]
+        layers += [nn.Linear(fan_in, inputs_per_unit(activation) * fan_out), activate(activation, -1)]
         if dropout:
             layers.append(nn.Dropout(dropout))
     return [*layers, nn.Linear(sizes[-2], sizes[-1])]
@@ -57,12 +58,29 @@ class WithLabels(nn.Module):
         return out
 
 
+def fully_connected_pair(
+    latent_size: int,
+    hidden: list[int],
+    image_shape: tuple[int, int, int],
+    n_labels: int,
+    activation: str = "relu",
+    dropout: float = 0.0,
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder with hidden layers of these sizes; both take labels where there are any."""
+    pixels = prod(image_shape)
+    into = fully_connected([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
+    out = fully_connected([latent_size + n_labels, *hidden, pixels], activation, dropout)
+    encoder = nn.Sequential(nn.Flatten(), *into)
+    decoder = nn.Sequential(*out, nn.Unflatten(-1, image_shape))
+    return (WithLabels(encoder), WithLabels(decoder)) if n_labels else (encoder, decoder)
+
+
 class Residual(nn.Module):
     """x + f(x), two 3 x 3 convolutions that keep the size (He et al., 2016, with the activations first)."""
 
     def __init__(self, channels: int, activation: str) -> None:
         super().__init__()
-        inner = before(activation) * channels
+        inner = inputs_per_unit(activation) * channels
         first: list[nn.Module] = [activate(activation, 1)] if activation != "gated" else []
         self.net = nn.Sequential(
             *first,

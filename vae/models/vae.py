@@ -3,19 +3,33 @@
 Shapes: K samples (or none), B images, Z latent dimensions, (C, H, W) an image, L labels.
 """
 
-from math import prod
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from vae.errors import UserError
 from vae.functional import at_least_fp32, normal_log_density, reparameterize, soft_bound
-from vae.likelihoods import Bernoulli, Likelihood
-from vae.models.layers import WithLabels, mlp
-from vae.priors import Components, Prior, StandardNormal
+from vae.models.layers import fully_connected_pair
+from vae.models.likelihoods import Bernoulli, Likelihood
+from vae.models.priors import Components, Prior, StandardNormal
 
+IMAGE_SHAPE = (1, 28, 28)
 LOGVAR_LIMIT = 20.0
 """|log sigma^2| stays below: e^20 is far beyond any use, and e^90 would overflow fp32."""
+
+
+class Parts(TypedDict, total=False):
+    """What every model is given beside its sizes, and passes on to `VAE`."""
+
+    image_shape: tuple[int, int, int]
+    """(C, H, W); (1, 28, 28) if it is not given."""
+    likelihood: Likelihood | None
+    """p(x|z); Bernoulli if it is not given."""
+    prior: Prior | None
+    """p(z); standard normal if it is not given."""
+    n_labels: int
+    """Labels of a conditional model; 0, if it is not given: it is not conditional."""
 
 
 class VAE(nn.Module):
@@ -36,32 +50,24 @@ class VAE(nn.Module):
         latent_size: int = 20,
         hidden_size: int = 400,
         *,
-        image_shape: tuple[int, int, int] = (1, 28, 28),
-        depth: int = 1,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        likelihood: Likelihood | None = None,
-        prior: Prior | None = None,
-        n_labels: int = 0,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
+        **parts: Unpack[Parts],
     ) -> None:
         super().__init__()
+        if unknown := parts.keys() - Parts.__annotations__.keys():
+            raise TypeError(
+                f"VAE has no argument {', '.join(sorted(unknown))}; it has {', '.join(Parts.__annotations__)}"
+            )
         self.latent_size = latent_size
-        self.image_shape = image_shape
-        self.n_labels = n_labels
-        self.likelihood = likelihood or Bernoulli()
+        self.image_shape = parts.get("image_shape", IMAGE_SHAPE)
+        self.n_labels = parts.get("n_labels", 0)
+        self.likelihood = parts.get("likelihood") or Bernoulli()
         if encoder is None or decoder is None:
-            pixels, hidden = prod(image_shape), [hidden_size] * depth
-            into = mlp([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
-            out = mlp([latent_size + n_labels, *hidden, pixels], activation, dropout)
-            encoder = nn.Sequential(nn.Flatten(), *into)
-            decoder = nn.Sequential(*out, nn.Unflatten(-1, image_shape))
-            if n_labels:
-                encoder, decoder = WithLabels(encoder), WithLabels(decoder)
+            encoder, decoder = fully_connected_pair(latent_size, [hidden_size], self.image_shape, self.n_labels)
         self.encoder = encoder
         self.decoder = decoder
-        self.prior = prior or StandardNormal(latent_size)
+        self.prior = parts.get("prior") or StandardNormal(latent_size)
 
     @property
     def noise_size(self) -> int:

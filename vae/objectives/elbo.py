@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, where
 
-from vae.models import VAE
+from vae.models.vae import VAE
 from vae.objectives.schedules import Schedule
 from vae.objectives.terms import Terms, noise_for
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, softmax
 
 from vae.functional import log_mean_exp
-from vae.models import VAE
+from vae.models.vae import VAE
 from vae.objectives.terms import Terms, noise_for
 
 

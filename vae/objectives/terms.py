@@ -5,10 +5,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from vae.models import VAE
-
-EVAL_SEED = 20_131_220
-"""Seed of the evaluation noise: the same z for every epoch and run of one latent size, and for `vae-eval`."""
+from vae.models.vae import VAE
 
 
 class Terms(NamedTuple):

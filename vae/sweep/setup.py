@@ -16,16 +16,17 @@ from optuna.samplers import BaseSampler
 
 from vae.config import one_of
 from vae.errors import UserError
-from vae.sweep import samplers
-from vae.sweep.composer import Composer
-from vae.sweep.distributions import distribution_from, text_of
-from vae.sweep.plan import Plan, read_enqueue
-from vae.sweep.policy import Policy, violation
-from vae.sweep.preflight import bare, callable_of, compose_values, preflight, task_config
+from vae.nested import bare, flatten, without
+from vae.sweep.execution.policy import Policy, violation
 from vae.sweep.settings import Sweeper
-from vae.sweep.space import Space, read_space
-from vae.sweep.storage import absolute
-from vae.sweep.study import Record, directions_of
+from vae.sweep.space import samplers
+from vae.sweep.space.composer import Composer, task_config
+from vae.sweep.space.distributions import distribution_from, text_of
+from vae.sweep.space.plan import Plan, read_enqueue
+from vae.sweep.space.preflight import callable_of, compose_values, preflight
+from vae.sweep.space.space import Space, read_space
+from vae.sweep.study.opening import Record, directions_of
+from vae.sweep.study.storage import absolute
 
 _DUPLICATES = ("reuse", "reseed", "run")
 _AT_LEAST = {
@@ -220,14 +221,7 @@ def _enqueued(settings: Sweeper, space: Space, plan: Plan, base: DictConfig) -> 
 
 
 def _flat(base: DictConfig, space: Space, settings: Sweeper) -> dict[str, str]:
-    """The program's config by dotted keys, interpolations as they are written."""
+    """The program's config by dotted keys, interpolations as they are written, less what may differ."""
     free = {*settings.ignore_on_resume, *(bare(key) for key in space.params)}
-
-    def walk(node: Any, prefix: str) -> dict[str, str]:
-        if prefix and any(prefix == name or prefix.startswith(f"{name}.") for name in free):
-            return {}
-        if not isinstance(node, Mapping):
-            return {prefix: str(node)}
-        return {k: v for key, child in node.items() for k, v in walk(child, f"{prefix}.{key}".lstrip(".")).items()}
-
-    return walk(OmegaConf.to_container(base, resolve=False), "")
+    tree: Any = OmegaConf.to_container(base, resolve=False)
+    return {key: str(value) for key, value in flatten(without(tree, free)).items()}

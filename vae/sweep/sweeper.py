@@ -5,7 +5,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,25 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from vae.errors import UserError
-from vae.live_report import LiveReport
-from vae.sweep import results
-from vae.sweep.batches import Batches
-from vae.sweep.console import Board, headline
-from vae.sweep.distributions import overrides_of
-from vae.sweep.engine import Engine
-from vae.sweep.interrupts import interruptible
-from vae.sweep.ledger import Heart, Ledger
-from vae.sweep.plan import SEED
-from vae.sweep.policy import Policy
-from vae.sweep.results import Confirmed
+from vae.sweep.attributes import CONFIRMS, FRESH_SEED
+from vae.sweep.execution.engine import Engine
+from vae.sweep.execution.interrupts import interruptible
+from vae.sweep.execution.launcher import Batches
+from vae.sweep.execution.policy import Policy
+from vae.sweep.execution.slots import Slots
 from vae.sweep.setup import Setup, is_basic, launcher_of, prepare, uses_slots
-from vae.sweep.slots import Slots
-from vae.sweep.study import Record, open_study
-from vae.sweep.summary import sum_up
-from vae.sweep.trial import CONFIRMS, environment
-from vae.sweep.words import space_text
+from vae.sweep.space.distributions import overrides_of
+from vae.sweep.study import results
+from vae.sweep.study.ledger import Heart, Ledger
+from vae.sweep.study.opening import Record, open_study
+from vae.sweep.study.results import Confirmed
+from vae.sweep.terminal.last_words import sum_up
+from vae.sweep.terminal.table import Board, headline
+from vae.sweep.terminal.words import space_text
+from vae.sweep.trial import environment
 
+LiveReport = Callable[[Path, float | None, Callable[[str], object]], AbstractContextManager[object]]
+"""The sweep's folder, seconds between two writes (None: never), and what is told the outcome -> a context."""
 _FIRST_FRESH_SEED = 1000
 
 
@@ -43,15 +44,19 @@ class SweepError(UserError, CompactHydraException):
     """A UserError that Hydra, too, prints without a traceback: programs that know nothing of vae see it so."""
 
 
-def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> Any:
+def sweep(
+    context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str], live_report: LiveReport
+) -> Any:
     """Searches, and returns the best value, or the values of the Pareto front.
+
+    `live_report` makes what keeps the report up to date: a room above this one, which the plugin knows.
 
     Raises SweepError for what a user can mend; exits with 130 when it was interrupted.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     setup_globals()
     try:
-        return _Sweep(prepare(context, task, config, arguments)).run()
+        return _Sweep(prepare(context, task, config, arguments)).run(live_report)
     except UserError as error:
         told = SweepError(str(error))
         told.exit_code = error.exit_code
@@ -86,7 +91,7 @@ class _Sweep:
         self.confirmed: list[Confirmed] = []
         self.asked_to_stop = threading.Event()
 
-    def run(self) -> Any:
+    def run(self, live_report: LiveReport) -> Any:
         setup, settings = self.setup, self.setup.settings
         board = self._board(self.ledger, setup.policy.total)
         say = board.console.print
@@ -100,7 +105,7 @@ class _Sweep:
         interrupted = False
         with (
             interruptible(say, self.asked_to_stop if uses_slots(setup) else None),
-            LiveReport(setup.folder, settings.report_every_seconds, say),
+            live_report(setup.folder, settings.report_every_seconds, say),
         ):
             try:
                 with _log_file(setup.folder / "sweep.log"):
@@ -170,13 +175,13 @@ class _Sweep:
         first = setup.plan.seed() + _FIRST_FRESH_SEED
         for trial in best:
             for seed in range(first, first + seeds):
-                ledger.enqueue(f"{trial.number}/{seed}", trial.params, **{CONFIRMS: trial.number, SEED: seed})
+                ledger.enqueue(f"{trial.number}/{seed}", trial.params, **{CONFIRMS: trial.number, FRESH_SEED: seed})
         wanted = [t for t in ledger.trials() if t.state != TrialState.FAIL]
         policy = Policy(len(wanted), max_failure_rate=1.0, max_retries=setup.policy.max_retries)
 
         def env(number: int) -> list[str]:
             attributes = ledger.trial(number).user_attrs
-            folder = f"confirm/trial_{attributes[CONFIRMS]:04d}_seed_{attributes[SEED]}"
+            folder = f"confirm/trial_{attributes[CONFIRMS]:04d}_seed_{attributes[FRESH_SEED]}"
             return [*environment(number, name, setup.storage, self.owner), f"hydra.sweep.subdir={folder}"]
 
         say(f"confirming the best {len(best)} with {seeds} fresh seeds each")

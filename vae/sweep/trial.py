@@ -24,22 +24,15 @@ from optuna.samplers import RandomSampler
 from optuna.trial import Trial
 
 from vae.errors import Pruned, UserError
-from vae.sweep.ledger import LEASE, lease_of
-from vae.sweep.samplers import make_pruner
-from vae.sweep.storage import STORAGE_ERRORS, open_storage
+from vae.sweep.attributes import CONFIRMS, FACTS, HEARTBEAT, LEASE, PRUNER
+from vae.sweep.space.samplers import make_pruner
+from vae.sweep.study.ledger import lease_of
+from vae.sweep.study.storage import STORAGE_ERRORS, open_storage
 
 TRIAL, STUDY, STORAGE, LEASE_OWNER = "VAE_TRIAL", "VAE_STUDY", "VAE_STORAGE", "VAE_LEASE"
-PRUNER = "pruner"
-"""Study attribute with the pruner's config: a pruner is not part of an Optuna study, each job makes its own."""
-CONFIRMS = "confirms"
-"""Attribute of a confirmation's trial: the number of the trial that it runs again."""
-FACTS = "run"
-"""Trial attribute with a run's figures and facts."""
 _FOUND_BY = ("folder", "git_commit", "wandb_id")
 _OWN_COLUMNS = ("trial", "state", "value")
 """Facts of a run that a study keeps itself."""
-HEARTBEAT = "heartbeat_seconds"
-"""Study attribute with the seconds between two signs of life."""
 
 
 def environment(number: int, study: str, storage: str, owner: str) -> list[str]:

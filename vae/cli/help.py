@@ -1,0 +1,63 @@
+"""`python -m vae --help`: the groups as they lie in conf/, the most used keys as the schema explains them."""
+
+from pathlib import Path
+from textwrap import fill
+
+from vae.config import conf_dir, describe, schema
+
+KEYS: tuple[tuple[str, type, str], ...] = (
+    ("data", schema.Data, "batch_size pixels validation train_images"),
+    ("model", schema.Mlp, "latent_size hidden_size depth activation dropout"),
+    ("objective", schema.lab.Elbo, "beta schedule warmup_epochs free_bits samples"),
+    ("optimizer", schema.Optimizer, "lr schedule warmup_epochs weight_decay"),
+    ("trainer", schema.Trainer, "epochs device precision early_stop_evals clip_grad_norm resume"),
+    ("tracking", schema.Wandb, "project mode group"),
+    ("", schema.Config, "seed study notes"),
+)
+"""Group, its schema, and the keys shown."""
+WIDTH = 110
+TEMPLATE = """\
+Trains Variational Autoencoders composed from YAML, and sweeps them.
+
+  python -m vae                                        one run, on 5,000 embedded MNIST images
+  python -m vae data=mnist model.latent_size=10        another data set, another size
+  python -m vae experiment=classic                     a published setting, with its expected result
+  python -m vae -m model.latent_size=2,10,20           a grid: a run for each value
+  python -m vae -m sweep=tpe study=NAME                a search with Optuna; the same command goes on after a stop
+  python -m vae trainer.resume=DIR trainer.epochs=40   goes on with a run
+
+Groups, chosen with GROUP=OPTION
+{groups}
+
+Keys, set with KEY=VALUE (all of them: python -m vae --cfg job)
+{keys}
+
+Pictures, metrics and checkpoint of a run lie in results/, the newest in results/latest; those of -m in multirun/.
+vae-eval run=DIR measures a finished run, vae-data NAME fetches a data set. Hydra's own options: --hydra-help.
+"""
+
+
+def help_text() -> str:
+    """The whole text."""
+    shown = [(path.name, options(path)) for path in sorted(Path(conf_dir()).iterdir()) if options(path)]
+    width = max(len(name) for name, _ in shown)
+    keys = [(f"{group}.{key}".lstrip("."), describe(node, key)) for group, node, names in KEYS for key in names.split()]
+    key_width = max(len(key) for key, _ in keys)
+    return TEMPLATE.format(
+        groups="\n".join(
+            fill(", ".join(names), WIDTH, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
+            for name, names in shown
+        ),
+        keys="\n".join(row(key, text, key_width) for key, text in keys),
+    )
+
+
+def row(key: str, text: str, key_width: int) -> str:
+    """A key and its meaning, wrapped under itself."""
+    first = f"  {key:<{key_width}}  "
+    return fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+
+
+def options(folder: Path) -> list[str]:
+    """Names of the YAML files of a group."""
+    return sorted(path.stem for path in folder.glob("*.yaml")) if folder.is_dir() else []

@@ -1,0 +1,23 @@
+"""The config of a run: registered with Hydra, checked in one place, typed past the door."""
+
+from vae.config.checks import check
+from vae.config.field_docs import describe
+from vae.config.names import lookup, one_of, raised
+from vae.config.registration import conf_dir, register
+from vae.config.run_config import arguments_of, from_record, record_of, typed
+from vae.config.schema import RunConfig
+
+__all__ = [
+    "RunConfig",
+    "arguments_of",
+    "check",
+    "conf_dir",
+    "describe",
+    "from_record",
+    "lookup",
+    "one_of",
+    "raised",
+    "record_of",
+    "register",
+    "typed",
+]

@@ -1,0 +1,27 @@
+"""The schema and the YAML, where Hydra finds them."""
+
+from functools import cache
+from pathlib import Path
+
+from vae.config.schema import SCHEMA, RunConfig
+
+
+def register() -> None:
+    """Puts the schema where Hydra finds it: `schema` for the root, `schema/<group>/<option>` for the options."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(name="schema", node=RunConfig)
+    for group, options in SCHEMA.items():
+        for option, node in options.items():
+            store.store(group=f"schema/{group}", name=option, node=node)
+    callback = {"report": {"_target_": "vae.report.live.GridReport"}}
+    store.store(group="hydra/callbacks", name="report", node=callback, package="hydra.callbacks")
+
+
+@cache
+def conf_dir() -> str:
+    """Absolute path of the YAML: inside an installed package, else beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "conf"
+    return str(inside if inside.is_dir() else package.parent / "conf")

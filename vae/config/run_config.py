@@ -1,0 +1,52 @@
+"""The door: what Hydra composed goes in, a typed config comes out; and back from what was recorded of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae.config.checks import check
+from vae.config.names import one_of
+from vae.config.schema import SCHEMA, RunConfig
+from vae.errors import UserError
+
+
+def typed(cfg: DictConfig) -> RunConfig:
+    """The checked config with its interpolations resolved. Raises UserError as `check` does."""
+    check(cfg)
+    return cast(RunConfig, OmegaConf.to_object(cfg))
+
+
+def record_of(config: RunConfig) -> dict[str, Any]:
+    """The config as nested dicts of plain values: for a checkpoint, and for W&B."""
+    return asdict(config)
+
+
+def from_record(record: Mapping[str, Any]) -> RunConfig:
+    """The inverse of `record_of`. A key that the record lacks, because it is older, has its default.
+
+    Raises UserError for a key that no option of its group has.
+    """
+    groups = {group: _option(group, record[group]) for group in SCHEMA if group in record}
+    return RunConfig(**{key: groups.get(key, value) for key, value in record.items()})
+
+
+def _option(group: str, values: Mapping[str, Any]) -> Any:
+    """The group's dataclass that has these keys: the one of that name, else the smallest."""
+    options = [option for option in SCHEMA[group].values() if values.keys() <= {f.name for f in fields(option)}]
+    if not options:
+        known = {f.name for option in SCHEMA[group].values() for f in fields(option)}
+        key = next((key for key in values if key not in known), next(iter(values)))
+        raise UserError(f"{group}.{key}: no such key. {one_of(key, known)}")
+    return min(options, key=lambda option: (option().name != values.get("name"), len(fields(option))))(**values)
+
+
+def arguments_of(settings: Any, *without: str) -> dict[str, Any]:
+    """The fields of a part's settings by name, as its factory takes them; less its name and those given.
+
+    >>> from vae.config.schema import SCHEMA
+    >>> arguments_of(SCHEMA["prior"]["vamp"]())
+    {'pseudo_inputs': 500}
+    """
+    return {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("name", *without)}

@@ -1,0 +1,1 @@
+"""Figures of a trained model: (name, value)s. Writes and prints nothing."""

@@ -1,0 +1,1 @@
+"""One run: its wiring, its folder, what it says and writes."""

@@ -1,0 +1,1 @@
+"""The loop, the validation pass, optimizers, checkpoints and devices."""

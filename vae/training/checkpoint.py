@@ -1,0 +1,132 @@
+"""One atomic file: model, optimizer, generators, the loop's state and the config they belong to."""
+
+import os
+import pickle
+import random
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vae.config.resume import check_same_config
+from vae.errors import StorageError
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Writes `state` whole or not at all: to a temporary file beside, flushed to the disk, then renamed.
+
+    Raises StorageError, with the old file untouched, where the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        kept = "The one before it is kept." if path.exists() else "There is none before it."
+        raise StorageError(f"{path} could not be written ({_reason(error)}). {kept}") from error
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `save` wrote, tensors on `device`. Raises StorageError where it is absent or damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise StorageError(f"{path}: no such file. Is this the folder of a run?") from error
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise StorageError(f"{path} is damaged and cannot be read ({_reason(error)}).") from error
+    return state
+
+
+class Store:
+    """The checkpoint of one run: holds the last whole epoch in memory and writes it when it is due.
+
+    `every_seconds` is the least time between two writes; `resume` says whether an existing file is gone on from.
+    """
+
+    def __init__(self, path: Path, config: dict[str, Any], every_seconds: float = 0.0, resume: bool = False) -> None:
+        self.path = path
+        self.config = config
+        self.every_seconds = every_seconds
+        self.resume = resume
+        self._held: dict[str, Any] = {}
+        self._written = time.monotonic()
+
+    def read(self) -> dict[str, Any] | None:
+        """The state to go on from, or None. Raises UserError where it belongs to another config."""
+        if not (self.resume and self.path.exists()):
+            return None
+        state = load(self.path)
+        check_same_config(self.path, state.pop("config"), self.config)
+        self._held = state
+        return state
+
+    def hold(self, state: dict[str, Any], is_best: bool) -> None:
+        """Keeps a copy of `state`; its model is the best one so far, or the best one held stays."""
+        held = deepcopy(state)
+        held["best_model"] = held["model"] if is_best else self._held["best_model"]
+        self._held = held
+
+    def best_model(self) -> dict[str, Any]:
+        """Weights of the best evaluated epoch."""
+        best: dict[str, Any] = self._held["best_model"]
+        return best
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """What is held when the block ends, however it ends, is on disk afterwards."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except BaseException:
+            self.write()
+            raise
+        self.write()
+
+    def write_if_due(self) -> None:
+        """Writes what is held if the last write is `every_seconds` ago."""
+        if time.monotonic() - self._written >= self.every_seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Writes what is held."""
+        save(self.path, {**self._held, "config": self.config})
+        self._written = time.monotonic()
+
+
+def rng_state() -> dict[str, Any]:
+    """The global generators: torch on CPU and GPUs, Python, NumPy. (The run's own generator is saved beside.)"""
+    name, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+        "numpy": (name, keys.tolist(), *rest),  # type: ignore[union-attr]
+    }
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Puts the global generators where `rng_state` found them."""
+    torch.set_rng_state(state["torch"].cpu())
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong; torch covers the system's own word for it with a complaint about its file."""
+    cause = error.__context__ if isinstance(error.__context__, OSError) else error
+    return (str(cause) or type(cause).__name__).splitlines()[0]
