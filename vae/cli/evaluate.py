@@ -14,8 +14,7 @@ from rich.table import Table
 from vae.cli.exits import mistakes_explained
 from vae.config import RunConfig, describe, lookup, one_of, record_of
 from vae.config.schema import EvaluationConfig, WandbConfig
-from vae.data import Splits
-from vae.data import load as load_splits
+from vae.data import Splits, load_splits
 from vae.errors import UserError
 from vae.evaluation.bounds import refusal
 from vae.evaluation.measure import check_measurable

@@ -19,8 +19,10 @@ from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
 from vae.errors import Pruned, StorageError, UserError
+from vae.report.live import register_callback
 
 register()
+register_callback()
 OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
 
 

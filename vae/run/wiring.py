@@ -10,7 +10,7 @@ import torch
 
 from vae.config import RunConfig, record_of
 from vae.config.resume import check_same_config, parse_resume
-from vae.data import Splits, load
+from vae.data import Splits, load_splits
 from vae.evaluation.measure import check_measurable
 from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
 from vae.run.job import Job
@@ -27,7 +27,7 @@ def prepare(config: RunConfig) -> Splits:
 
     Returns the splits, on the CPU. Raises UserError.
     """
-    splits = load(config.data)
+    splits = load_splits(config.data)
     device_of(config)
     with torch.device("meta"):  # shapes only: a model that does not fit is found in no time
         model = build_model(config, splits.image_shape, count_labels(splits))
