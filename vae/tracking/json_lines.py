@@ -55,7 +55,7 @@ def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # of a huge number, or of deep nesting
             row = None
         if isinstance(row, dict) and "epoch" in row:
             rows.append(row)
