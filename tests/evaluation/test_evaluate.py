@@ -245,7 +245,11 @@ def test_drawn_images_are_of_the_kind_of_the_real_ones():
 
 def test_measure_yields_what_was_asked_for_and_nothing_else(tmp_path):
     model, splits = small(), splits_of()
-    assert set(dict(evaluate.measure(model, splits, EvaluationConfig(), cache=tmp_path))) == {"elbo", "distortion", "rate"}
+    assert set(dict(evaluate.measure(model, splits, EvaluationConfig(), cache=tmp_path))) == {
+        "elbo",
+        "distortion",
+        "rate",
+    }
     settings = EvaluationConfig(nll_samples=20, latents=True, probes=True, frechet=True)
     got = dict(evaluate.measure(model, splits, settings, cache=tmp_path))
     assert {"nll_k1", "nll_k10", "nll_k20", "bits_per_dim", "rates", "frechet_small_classifier"} <= set(got)

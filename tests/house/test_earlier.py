@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 import pytest
-from support import ROOT
+from support import ROOT, summary_of
 
 import vae as package
 from vae.cli import compare, evaluate, report
@@ -22,10 +22,19 @@ from vae.report.read.places import read
 from vae.training.validation import evaluate as validate
 
 EARLIER = ROOT / "tests" / "earlier"
-STUDY = (
-    "-m tracking=none sweep=quick data=digits sweep.n_jobs=1 trainer.epochs=2 trainer.threads=1 study=study "
-    "hydra.sweeper.report_every_seconds=null model.hidden_size=choice(8,16) model.latent_size=choice(2,4)"
-).split()
+STUDY = [
+    "-m",
+    "tracking=none",
+    "sweep=quick",
+    "data=digits",
+    "sweep.n_jobs=1",
+    "trainer.epochs=2",
+    "trainer.threads=1",
+    "study=study",
+    "hydra.sweeper.report_every_seconds=null",
+    "model.hidden_size=choice(8,16)",
+    "model.latent_size=choice(2,4)",
+]
 
 
 @pytest.fixture
@@ -36,11 +45,6 @@ def run(tmp_path: Path) -> Path:
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EARLIER / "study", tmp_path / "multirun" / "study"))
-
-
-def summary_of(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    return content
 
 
 def rows_of(folder: Path) -> list[dict[str, float]]:

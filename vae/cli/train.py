@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -19,10 +20,14 @@ from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
 from vae.errors import Pruned, StorageError, UserError
-from vae.report.live import register_callback
 
 register()
-register_callback()
+ConfigStore.instance().store(
+    group="hydra/callbacks",
+    name="report",
+    node={"report": {"_target_": "vae.report.live.GridReport"}},
+    package="hydra.callbacks",
+)
 OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
 
 

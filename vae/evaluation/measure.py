@@ -30,7 +30,7 @@ from vae.training.validation import EVAL_SEED
 Values = Iterator[tuple[str, Any]]
 
 
-def check(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
+def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
     """Raises UserError where what is asked for cannot be measured, before any time is spent."""
     reason = refusal(model, splits.test)
     if settings.nll_samples and reason:

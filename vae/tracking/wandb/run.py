@@ -48,8 +48,9 @@ class WandbRun(Tracker):
     ) -> "WandbRun":
         """Begins the run, or continues the one in the folder; `record` is its config. Raises what W&B raises offline."""
         run = cls(settings, folder)
+        own_id = run_id(folder)
         run._lock = hold(folder / RUN_ID)
-        run._start(identity or RunIdentity(), record)
+        run._start(own_id, identity or RunIdentity(), record)
         return run
 
     @property
@@ -106,11 +107,11 @@ class WandbRun(Tracker):
         if not self._is_offline():
             mark_synced(self._part)
 
-    def _start(self, identity: RunIdentity, record: Mapping[str, Any]) -> None:
+    def _start(self, own_id: str, identity: RunIdentity, record: Mapping[str, Any]) -> None:
         """Online where that is wanted and possible, else offline."""
         group = self._settings.group or identity.group
         arguments = asdict(identity) | {
-            "id": run_id(self._folder),
+            "id": own_id,
             "group": group,
             "notes": record["notes"] or None,
             "config": dict(record),
