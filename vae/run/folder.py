@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ class RunFolder:
     ended: float | None = None
     """When summary.json was written, in seconds since 1970."""
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, Scalar]:
         """Every scalar of the summary: metrics, seconds, versions."""
         return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}

@@ -15,7 +15,7 @@ from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, 
 from vae.states import RunState
 
 OBJECTIVE = "val/elbo"
-_INCIDENTAL_KEYS = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
+INCIDENTAL_KEYS = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
 """Keys whose values do not make one run different from another."""
 _TRIAL_STATES = {
     RunState.COMPLETE: TrialState.COMPLETE,
@@ -45,7 +45,7 @@ def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Rec
     """Named folders of runs, compared by the config keys in which they differ."""
     configs = {name: read_config(path) for name, path in folders.items()}
     given = [bare(override).partition("=")[0] for path in folders.values() for override in read_overrides(path)]
-    keys = differing(configs.values(), ignore=_INCIDENTAL_KEYS)
+    keys = differing(configs.values(), ignore=INCIDENTAL_KEYS)
     keys = [*dict.fromkeys(key for key in given if key in keys), *(key for key in keys if key not in given)]
     runs = [
         _run(name, read_folder(path), {key: configs[name][key] for key in keys if key in configs[name]})
