@@ -82,7 +82,7 @@ class Store:
         return best
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def saved_on_exit(self) -> Iterator[None]:
         """What is held when the block ends, however it ends, is on disk afterwards."""
         try:
             yield
