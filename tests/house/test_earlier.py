@@ -1,7 +1,7 @@
 """Runs and studies that an earlier version has made are opened, resumed and reported as before.
 
-`tests/earlier` holds a run and a study of it, made by commit 4e4853b with the commands in their .hydra/overrides.yaml and
-in the study's attributes. Nothing in it is ever made anew.
+`tests/earlier` holds a run and a study, made by commit 4e4853b with the commands in the run's .hydra/overrides.yaml
+and in the study's attributes. Nothing in it is ever made anew.
 """
 
 import json
@@ -18,7 +18,7 @@ import vae as package
 from vae.cli import compare, evaluate, report
 from vae.config import settings_of
 from vae.data import load_splits
-from vae.report.read.places import read
+from vae.report.read.places import read_records
 from vae.training.validation import evaluate as validate
 
 EARLIER = ROOT / "tests" / "earlier"
@@ -54,7 +54,8 @@ def rows_of(folder: Path) -> list[dict[str, float]]:
 @pytest.mark.parametrize(
     "folder", [EARLIER / "run", *sorted((EARLIER / "study").glob("trial_*"))], ids=lambda f: f.name
 )
-def test_a_model_is_loaded_to_the_figures_that_it_had(folder: Path) -> None:
+def test_a_model_is_loaded_to_the_figures_that_it_had(name: str) -> None:
+    folder = EARLIER / name
     model = package.load(folder)
     splits = load_splits(settings_of("data", dict(model.config.data)))
     averages = validate(model, splits.validation)
@@ -78,7 +79,7 @@ def test_a_run_is_evaluated(vae: Callable[..., Any], run: Path) -> None:
 
 
 def test_a_study_is_reported_and_compared(vae: Callable[..., Any], study: Path, run: Path) -> None:
-    records = read(study)
+    records = read_records(study)
     assert [one.values[0] for one in records.runs] == [summary_of(study / f"trial_{i:04d}")["value"] for i in range(3)]
     assert [one.state for one in records.runs] == ["complete"] * 3
     assert vae(str(study), main=report.main).code == 0

@@ -59,7 +59,9 @@ def test_a_sweep_has_a_report_while_it_runs_and_after_it_was_killed(tmp_path):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        watchers = [p for p in psutil.Process(process.pid).children(recursive=True) if "vae.cli.report" in p.cmdline()]
+        watchers = [
+            p for p in psutil.Process(process.pid).children(recursive=True) if "vae.report.watch" in p.cmdline()
+        ]
         assert len(watchers) == 1
         assert watchers[0].nice() == 10
         assert "running" in part(page.read_text(), "data")["states"]

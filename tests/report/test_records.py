@@ -69,7 +69,9 @@ def test_a_study_that_was_moved_keeps_its_pictures_and_links(study):
     records = read_records(moved)
     assert records.title == "sizes"
     assert all(path.is_relative_to(moved) for run in records.runs for path in run.folder.pictures.values())
-    assert sum(1 for run in records.runs if run.folder.pictures) == sum(t.state == TrialState.COMPLETE for t in study.trials)
+    assert sum(1 for run in records.runs if run.folder.pictures) == sum(
+        t.state == TrialState.COMPLETE for t in study.trials
+    )
 
 
 def test_a_study_without_a_finished_trial_says_so(tmp_path):

@@ -47,7 +47,7 @@ NUMBERS: tuple[tuple[str, str], ...] = (
     ("bits_per_dim", "bits per dimension"),
 )
 """Value, and what the table calls it."""
-USAGE = """\
+HOW_TO_EVALUATE = """\
 vae-eval run=DIR [KEY=VALUE ...]
 
 Measures the best model of a finished run, and draws its latent space. All in nats per image unless said otherwise.
@@ -63,7 +63,7 @@ Writes evaluation.json, latents_test.npz and PNGs into DIR, and to W&B where the
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What the command was asked for."""
 
     folder: Path
@@ -80,13 +80,13 @@ def main() -> None:
     wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
     if wants_help or not sys.argv[1:]:
         keys = [f"  {f.name + '=':<18} {describe(EvaluationConfig, f.name)}" for f in fields(EvaluationConfig)]
-        print(USAGE.format(keys="\n".join(keys)))
+        print(HOW_TO_EVALUATE.format(keys="\n".join(keys)))
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
         evaluate_run(read_request(sys.argv[1:]))
 
 
-def read_request(arguments: list[str]) -> Request:
+def read_request(arguments: list[str]) -> EvaluationRequest:
     """`KEY=VALUE` arguments: run, k, split, device and the fields of `EvaluationConfig`. Raises UserError."""
     known = {"run", "k", "split", "device", *(f.name for f in fields(EvaluationConfig))}
     for argument in arguments:
@@ -111,10 +111,10 @@ def read_request(arguments: list[str]) -> Request:
         raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
     if settings.nll_samples < 0:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
-    return Request(Path(folder), split, device, settings, list(map(str, given)))
+    return EvaluationRequest(Path(folder), split, device, settings, list(map(str, given)))
 
 
-def evaluate_run(request: Request) -> dict[str, Any]:
+def evaluate_run(request: EvaluationRequest) -> dict[str, Any]:
     """Loads the run and its data, examines the model, prints the table."""
     folder, split = request.folder, request.split
     model, config = load_with_config(folder)
@@ -149,7 +149,7 @@ def data_of(folder: Path, config: RunConfig) -> Splits:
         raise UserError(f"{folder}: the data of this run cannot be loaded any more.\n{error}") from error
 
 
-def without_impossible(request: Request, model: VAE, splits: Splits) -> EvaluationConfig:
+def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:
     """The settings without those defaults that this run has nothing for. Raises UserError where one was asked for."""
     no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
     impossible = {
@@ -184,7 +184,7 @@ def print_values(console: Console, folder: Path, values: Mapping[str, Any], imag
     table.add_column("value", justify="right")
     for name, title in NUMBERS:
         if name in values:
-            table.add_row(title, value_text(values[name]))
+            table.add_row(title, figure_text(values[name]))
     for k, nll, error in values.get("nll_curve", ()):
         table.add_row(f"NLL at most, k = {k:,} (standard error over images)", f"{nll:.3f} ± {error:.3f}")
     console.print(table)
@@ -199,6 +199,6 @@ def print_values(console: Console, folder: Path, values: Mapping[str, Any], imag
     console.print(f"{folder / 'evaluation.json'}, and pictures beside it")
 
 
-def value_text(value: float) -> str:
+def figure_text(value: float) -> str:
     """A count as it is, another number with three decimals."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

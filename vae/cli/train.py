@@ -35,7 +35,7 @@ OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", repl
 def job(cfg: DictConfig) -> float:
     """One training run; the value that a sweep sees is the best validation ELBO."""
     from vae.run.job import Job
-    from vae.run.wiring import run
+    from vae.run.wiring import train_and_test
 
     context = HydraConfig.get()
     overrides = list(context.overrides.task)
@@ -43,13 +43,13 @@ def job(cfg: DictConfig) -> float:
     if context.mode == RunMode.MULTIRUN:
         number, swept = int(context.job.num), swept_keys(Path(context.sweep.dir))
         try:
-            return run(typed(cfg), Job(folder, number, overrides, swept))
+            return train_and_test(typed(cfg), Job(folder, number, overrides, swept))
         except Pruned:
             if os.environ.get("VAE_TRIAL"):
                 raise  # the study is told
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid are not
     try:
-        return run(typed(cfg), Job(folder, None, overrides))
+        return train_and_test(typed(cfg), Job(folder, None, overrides))
     except UserError as error:
         fail(error)  # here, before Hydra adds lines of its own
 

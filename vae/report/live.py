@@ -40,8 +40,8 @@ class LiveReport:
 
     def __enter__(self) -> "LiveReport":
         if self.every_seconds is not None:
-            every = f"--every={self.every_seconds}"
-            command = [sys.executable, "-W", "ignore", "-m", "vae.cli.report", str(self.folder), "--watch", every]
+            every = str(self.every_seconds)
+            command = [sys.executable, "-W", "ignore", "-m", "vae.report.watch", str(self.folder), every]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,

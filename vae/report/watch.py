@@ -58,3 +58,10 @@ def _input_ends(timeout_seconds: float | None) -> bool:
     """Whether standard input is closed within this time; None: waits until it is."""
     readable, _, _ = select.select([sys.stdin], [], [], timeout_seconds)
     return bool(readable) and not sys.stdin.readline()
+
+
+if __name__ == "__main__":  # `python -m vae.report.watch FOLDER SECONDS`, which `live` starts
+    try:
+        watch_folder(Path(sys.argv[1]), float(sys.argv[2]))
+    except UserError as error:
+        sys.exit(str(error))

@@ -77,7 +77,9 @@ def _slices(records: Records, complete: Sequence[FrozenTrial], shares: dict[str,
         return
     name, target = records.objectives[0], _target(records)
     figure = draw.plot_slice(records.study, params=keys, target=target, target_name=name)
-    yield Chart("slice", f"{name} along each key", "A point per complete run; later runs have a stronger colour.", figure)
+    yield Chart(
+        "slice", f"{name} along each key", "A point per complete run; later runs have a stronger colour.", figure
+    )
 
 
 def _contours(records: Records, complete: Sequence[FrozenTrial], shares: dict[str, float]) -> Iterator[Chart]:
