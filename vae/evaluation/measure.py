@@ -1,7 +1,6 @@
-"""Figures of a trained model on one split, as a generator of (name, value): it writes and prints nothing.
+"""Figures of a trained model on one split, as a generator of (name, value).
 
-All are in nats per image unless their name says otherwise, in fp32, with fixed noise; none depends on how the images
-are batched.
+All are in nats per image unless their name says otherwise, in fp32, with fixed noise; none depends on the batch size.
 """
 
 import math
@@ -10,29 +9,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vae.config.schema import EvaluationConfig
-from vae.data.batches import Batches
-from vae.data.splits import Split, Splits
+from vae.data import Split, Splits
 from vae.errors import UserError
-from vae.evaluation.bounds import nll_bounds, refusal
+from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.classifier import classifier_for
-from vae.evaluation.frechet import compare
+from vae.evaluation.frechet import compare_drawn
 from vae.evaluation.information import mutual_information
-from vae.evaluation.posteriors import Posteriors, posteriors
+from vae.evaluation.posteriors import Posteriors, infer_posteriors
 from vae.evaluation.probes import linear_probe, nearest_neighbours
-from vae.evaluation.units import ACTIVE_VARIANCE, active_units, in_words
+from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
 from vae.models.vae import VAE
-from vae.objectives.elbo import Elbo
-from vae.training.validation import EVAL_SEED
+from vae.training.validation import evaluate
 
 Values = Iterator[tuple[str, Any]]
 
 
-def check(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
-    """Raises UserError where what is asked for cannot be measured, before any time is spent."""
-    reason = refusal(model, splits.test)
+def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
+    """Raises UserError for what cannot be measured of this model on these images, before any time is spent."""
+    reason = why_no_likelihood(model, splits.test)
     if settings.nll_samples and reason:
         raise UserError(f"evaluation.nll_samples={settings.nll_samples}: {reason}")
     for key in ("probes", "frechet"):
@@ -51,60 +46,60 @@ def measure(
     *,
     split: str = "test",
     cache: Path,
+    posteriors: Posteriors | None = None,
     advance: Callable[[int], object] = lambda n: None,
 ) -> Values:
-    """What the settings ask for, on `test`, `validation` or `train`, cheapest first.
+    """What the settings ask for, the cheapest first. Pictures are for `vae.figures`: nothing is computed for them here.
 
-    Values are numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension and
-    `in_words` a sentence. `advance` is told how many pairs of image and sample the NLL has done.
+    Args:
+        model: on the device of the images.
+        splits: the probes and the classifier also see the training images.
+        settings: the group `evaluation`.
+        split: `test`, `validation` or `train`.
+        cache: folder of the trained classifiers.
+        posteriors: of that split, where they are known already.
+        advance: called with the pairs of image and sample that the NLL has done since the last call.
+
+    Returns:
+        Names and numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension, and
+        `in_words` a sentence.
     """
     images: Split = getattr(splits, split)
-    found = posteriors(model, images) if settings.latents or settings.probes or settings.pictures else None
     yield from averages(model, images)
-    if settings.latents and found:
-        yield from _of_latents(found)
-    if settings.probes and found:
-        train = posteriors(model, splits.train)
-        yield "linear_probe_accuracy", linear_probe(train, found)
-        yield "nearest_neighbours_accuracy", nearest_neighbours(train, found)
+    if settings.latents or settings.probes:
+        posteriors = posteriors or infer_posteriors(model, images)
+        if settings.latents:
+            yield from _of_latents(posteriors)
+        if settings.probes:
+            train = infer_posteriors(model, splits.train)
+            yield "linear_probe_accuracy", linear_probe(train, posteriors)
+            yield "nearest_neighbours_accuracy", nearest_neighbours(train, posteriors)
     if settings.frechet:
-        yield from compare(model, splits, classifier_for(splits, cache)).items()
+        yield from compare_drawn(model, splits, classifier_for(splits, cache)).items()
     if settings.nll_samples:
         yield from _of_bounds(model, images, settings.nll_samples, advance)
 
 
-@torch.no_grad()
 def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
     """ELBO, rate and distortion from one sample of z; grey pixels under a Bernoulli have a `bce` instead of an ELBO."""
-    model.eval()
-    device = images.images.device
-    generator = torch.Generator(device).manual_seed(EVAL_SEED)
-    eps = torch.randn(len(images), model.noise_size, generator=generator, device=device)
-    distortion, rate, seen = 0.0, 0.0, 0
-    for x, y in Batches(images, batch_size):
-        terms = Elbo()(model, x, eps[seen : seen + len(x)], y)
-        distortion += terms.distortion.double().sum().item()
-        rate += terms.rate.double().sum().item()
-        seen += len(x)
-    distortion, rate = distortion / seen, rate / seen
-    if refusal(model, images):
-        yield "bce", distortion
+    terms = evaluate(model, images, batch_size)
+    if why_no_likelihood(model, images):
+        yield "bce", terms.distortion
     else:
-        yield "elbo", -(distortion + rate)
-        yield "distortion", distortion
-    yield "rate", rate
+        yield "elbo", terms.elbo
+        yield "distortion", terms.distortion
+    yield "rate", terms.rate
 
 
-def _of_latents(found: Posteriors) -> Values:
-    active = active_units(found.means)
-    yield "latent_dimensions", found.means.shape[1]
-    yield "active_units", int(active.sum())
+def _of_latents(posteriors: Posteriors) -> Values:
+    yield "latent_dimensions", posteriors.means.shape[1]
+    yield "active_units", int(active_units(posteriors.means).sum())
     yield "active_variance_above", ACTIVE_VARIANCE
-    yield "mutual_information", mutual_information(found)
-    yield "mutual_information_at_most", math.log(len(found.mu))
-    if len(found.rates) == found.means.shape[1]:
-        yield "rates", found.rates.tolist()
-    yield "in_words", in_words(found)
+    yield "mutual_information", mutual_information(posteriors)
+    yield "mutual_information_at_most", math.log(len(posteriors.mu))
+    if posteriors.rates_by_dimension:
+        yield "rates", posteriors.rates_by_dimension
+    yield "in_words", usage_sentence(posteriors)
 
 
 def _of_bounds(model: VAE, images: Split, k: int, advance: Callable[[int], object]) -> Values:
