@@ -127,7 +127,7 @@ def table(lines: Any) -> str:
     """Rows as a Markdown table; each key is an anchor."""
     head = "| key | type | default | allowed | meaning |\n|---|---|---|---|---|"
     body = [
-        f'| `{key}`{{ #{key} }} | {kind} | {f"`{default}`" if default else "empty"} | {bounds} | {escaped(meaning)} |'
+        f"| `{key}`{{ #{key} }} | {kind} | {f'`{default}`' if default else 'empty'} | {bounds} | {escaped(meaning)} |"
         for key, kind, default, bounds, meaning in lines
     ]
     return "\n".join([head, *body, ""])

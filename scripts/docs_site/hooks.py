@@ -1,11 +1,9 @@
 """What mkdocs does not know by itself: pages generated from the code, pages outside docs/, links to files of the repository."""
 
-import os
 import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import config_reference
 from mkdocs.config.defaults import MkDocsConfig

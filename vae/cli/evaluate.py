@@ -16,8 +16,7 @@ from vae.config import RunConfig, describe, lookup, one_of, record_of
 from vae.config.schema import EvaluationConfig, WandbConfig
 from vae.data import Splits, load_splits
 from vae.errors import UserError
-from vae.evaluation.bounds import refusal
-from vae.evaluation.measure import check_measurable
+from vae.evaluation import check_measurable, why_no_likelihood
 from vae.models import VAE
 from vae.run.findings import examine, scalars
 from vae.run.folder import read_summary
@@ -153,7 +152,7 @@ def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -
     """The settings without those defaults that this run has nothing for. Raises UserError where one was asked for."""
     no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
     impossible = {
-        "nll_samples": refusal(model, getattr(splits, request.split)),
+        "nll_samples": why_no_likelihood(model, getattr(splits, request.split)),
         "probes": no_labels,
         "frechet": no_labels,
     }

@@ -15,8 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from vae.config.schema import EvaluationConfig
 from vae.data import Split, Splits
 from vae.data.sources.idx import cache_dir
-from vae.evaluation.measure import measure
-from vae.evaluation.posteriors import Posteriors, posteriors
+from vae.evaluation import Posteriors, infer_posteriors, measure
 from vae.evaluation.speed import decoder_flops, matrix_rate
 from vae.files import write_whole, writing
 from vae.models import VAE
@@ -52,7 +51,7 @@ def examine(
     text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
     write_whole(folder / "evaluation.json", lambda file: file.write(text))
     if settings.pictures:
-        latents = posteriors(model, images)
+        latents = infer_posteriors(model, images)
         write_latents(folder, split, latents)
         if latents.mu.shape[1] < 2:
             console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")

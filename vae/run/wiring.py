@@ -11,7 +11,7 @@ import torch
 from vae.config import RunConfig, record_of
 from vae.config.resume import check_same_config, parse_resume
 from vae.data import Splits, load_splits
-from vae.evaluation.measure import check_measurable
+from vae.evaluation import check_measurable
 from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
 from vae.run.job import Job
 from vae.run.session import Session
