@@ -24,8 +24,9 @@ from vae.report.show import pictures
 from vae.report.show.charts import charts, slots_of
 from vae.report.show.columns import columns
 from vae.report.show.page import by_rank, page
-from vae.report.show.words import headline
+from vae.report.show.words import conclusion
 from vae.run.folder import POINTS_PER_CURVE, curves_of
+from vae.states import RunState
 from vae.sweep.attributes import CONFIRMS, FACTS
 from vae.sweep.study.results import confirmations, ranked
 
@@ -69,7 +70,8 @@ def test_a_study_that_was_moved_keeps_its_pictures_and_links(study):
     records = read_records(moved)
     assert records.title == "sizes"
     assert all(path.is_relative_to(moved) for run in records.runs for path in run.folder.pictures.values())
-    assert sum(1 for run in records.runs if run.folder.pictures) == sum(t.state == TrialState.COMPLETE for t in study.trials)
+    pictured = [run.state for run in records.runs if run.folder.pictures]
+    assert pictured == [RunState.COMPLETE] * sum(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
 def test_a_study_without_a_finished_trial_says_so(tmp_path):
@@ -84,7 +86,7 @@ def test_a_study_without_a_finished_trial_says_so(tmp_path):
 def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     trial = make_trials(3)[0]
     folder = Study(tmp_path / "one", [trial]).folder
-    assert "Run 0 is the only complete run: val/elbo −" in headline(read_records(folder))
+    assert "Run 0 is the only complete run: val/elbo −" in conclusion(read_records(folder))
     storage = f"sqlite:///{tmp_path / 'bound.db'}"
     study = optuna.create_study(storage=storage, study_name="bound")
     asked = study.ask()
@@ -93,7 +95,7 @@ def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     folder = tmp_path / "bound"
     folder.mkdir()
     (tmp_path / "bound.db").rename(folder / "study.db")
-    assert headline(read_records(folder)) == "No complete run meets the constraints (1 complete)."
+    assert conclusion(read_records(folder)) == "No complete run meets the constraints (1 complete)."
 
 
 def test_damaged_lines_are_skipped_counted_and_said(study):
@@ -147,7 +149,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     (tmp_path / "two.db").rename(folder / "study.db")
     records = read_records(folder)
     assert sorted(records.best) == [0, 1, 2, 3]
-    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in headline(records)
+    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in conclusion(records)
     assert "pareto" in {chart.name for chart in charts(records)}
 
     again = optuna.create_study(
@@ -164,7 +166,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     assert [(c.mean, c.spread, c.seeds) for c in records.confirmed] == [(-101.0, 1.0, 3), (-106.0, 1.0, 3)]
     assert records.confirmed == confirmations(records.study, again)
     assert records.best == [best[1].number]
-    assert "Over 3 fresh seeds it gives −101 ± 1." in headline(records)
+    assert "Over 3 fresh seeds it gives −101 ± 1." in conclusion(records)
     assert "confirmation" in {chart.name for chart in charts(records)}
 
 

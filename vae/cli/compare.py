@@ -83,9 +83,9 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         fitting, left_out = fitting_columns([short_keys(heads), *texts], console.width)
         console.print(text_table(fitting))
         if left_out:
-            console.print(f"{left_out} more columns do not fit the terminal: --csv has them, and the report")
+            console.print(f"{left_out} more columns do not fit the terminal: use --csv, or open the report")
     if len(rows) > MOST_ROWS:
-        console.print(f"the best {MOST_ROWS} of {len(rows):,} runs; --csv has all of them, and the report")
+        console.print(f"the best {MOST_ROWS} of {len(rows):,} runs; for all of them, use --csv or open the report")
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> Table:

@@ -73,14 +73,13 @@ def distribution(values: Sequence[Scalar]) -> BaseDistribution:
 
 def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
     value, seconds, ended = folder.summary.get("value"), folder.summary.get("seconds"), folder.ended
-    timed = seconds and isinstance(seconds, int | float)
     return Run(
         name=name,
         state=RunState.from_summary(folder.summary.get("state")),
         params=params,
         values=(float(value),) if isinstance(value, int | float) else (),
         folder=folder,
-        execution=Execution(ended - seconds, ended) if ended and timed else None,
+        execution=Execution(ended - seconds, ended) if ended and seconds and isinstance(seconds, int | float) else None,
         reason=str(folder.summary.get("reason", "")),
     )
 

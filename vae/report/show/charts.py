@@ -1,4 +1,4 @@
-"""Figures of a study, most of them Optuna's own, each with a sentence on what it shows. Returns them, writes nothing."""
+"""Figures of a study, most of them Optuna's own, each with a sentence on what it shows. Nothing is written."""
 
 import statistics
 import warnings
@@ -77,7 +77,8 @@ def _slices(records: Records, complete: Sequence[FrozenTrial], shares: dict[str,
         return
     name, target = records.objectives[0], _target(records)
     figure = draw.plot_slice(records.study, params=keys, target=target, target_name=name)
-    yield Chart("slice", f"{name} along each key", "A point per complete run; later runs have a stronger colour.", figure)
+    caption = "A point per complete run; later runs have a stronger colour."
+    yield Chart("slice", f"{name} along each key", caption, figure)
 
 
 def _contours(records: Records, complete: Sequence[FrozenTrial], shares: dict[str, float]) -> Iterator[Chart]:

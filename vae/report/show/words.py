@@ -15,7 +15,7 @@ _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
 
 
-def headline(records: Records) -> str:
+def conclusion(records: Records) -> str:
     """What was found, in a few sentences."""
     complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
     if complete and not records.best:
