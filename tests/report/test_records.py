@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import re
+import shutil
 from contextlib import redirect_stdout
-from itertools import pairwise
 from pathlib import Path
 
 import optuna
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
+from support import ROOT
 
 from vae.cli.compare import compare_runs, fitting_columns
 from vae.errors import UserError
@@ -25,7 +26,6 @@ from vae.report.show.charts import charts, slots_of
 from vae.report.show.columns import columns
 from vae.report.show.page import by_rank, page
 from vae.report.show.words import conclusion
-from vae.run.folder import POINTS_PER_CURVE, curves_of
 from vae.states import RunState
 from vae.sweep.attributes import CONFIRMS, FACTS
 from vae.sweep.study.results import confirmations, ranked
@@ -185,15 +185,6 @@ def test_runs_of_a_slot_do_not_overlap_and_no_process_has_more_slots_than_it_nee
         assert len({slot for slot, run in zip(slots, runs, strict=True) if run.owner == owner}) == at_once
 
 
-@given(st.integers(0, 3000))
-def test_a_long_curve_is_thinned_and_keeps_its_last_row(rows):
-    curve = curves_of([{"epoch": epoch, "val/elbo": -float(epoch)} for epoch in range(1, rows + 1)])
-    epochs = curve.get("epoch", [])
-    assert len(epochs) <= max(POINTS_PER_CURVE, 1)
-    assert epochs[-1:] == ([rows] if rows else [])
-    assert len({b - a for a, b in pairwise(epochs)}) <= 1
-
-
 def test_pictures_keep_to_their_budget_best_runs_first(study, monkeypatch):
     records = read_records(study.folder)
     order = by_rank(records)
@@ -252,6 +243,30 @@ def test_comparing_studies_and_runs_names_each_run_once(study, tmp_path, monkeyp
         assert {row[column.name] for row in rows} == {"" if v is None else str(v) for v in column.values}
     assert "report out/page.html" in out.getvalue()
     assert "sizes/trial_0000" in part(Path("out/page.html").read_text(), "data")["names"][0]
+
+
+def test_a_study_and_a_run_of_an_earlier_version_report_as_before(tmp_path):
+    folder = shutil.copytree(ROOT / "tests" / "earlier", tmp_path / "earlier")
+    text = page(read_records(folder / "study"), folder / "study")
+    data = part(text, "data")
+    assert data["states"] == ["complete"] * 3
+    assert data["best"] == data["order"][:1] == [0]
+    values = {column["name"]: column["values"] for column in data["columns"] if column["kind"] != "fact"}
+    assert values == {
+        "val/elbo": [-42.1331, -43.407, -44.0315],
+        "optimizer.lr": [0.00125207, 0.000682408, 0.000744714],
+        "data.batch_size": [64, 64, 128],
+        "model.hidden_size": [8, 16, 8],
+        "model.latent_size": [4, 4, 2],
+    }
+    assert [len(curve["val/elbo"]) for curve in data["curves"]] == [2, 2, 2]
+    assert data["links"] == ["trial_0000/", "trial_0001/", "trial_0002/"]
+    assert list(part(text, "pictures")) == ["0"]
+    assert "python -m vae experiment=multirun/study/best.yaml" in text
+    records = read_comparison([str(folder / "study"), str(folder / "run")])
+    assert [run.state for run in records.runs] == [RunState.COMPLETE] * 4
+    assert records.best == [3]
+    assert set(records.keys) == {"optimizer.lr", "data.batch_size", "model.hidden_size", "model.latent_size"}
 
 
 @given(
