@@ -60,7 +60,11 @@ def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Rec
 
 
 def distribution(values: Sequence[Scalar]) -> BaseDistribution:
-    """The narrowest space that the values of one key may have been drawn from."""
+    """The narrowest space that the values of one key may have been drawn from.
+
+    >>> distribution([2, 10, 20])
+    IntDistribution(high=20, log=False, low=2, step=1)
+    """
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
         return CategoricalDistribution(list(dict.fromkeys(values)))

@@ -169,7 +169,12 @@ def _timeline(records: Records) -> Iterator[Chart]:
 
 
 def slots_of(executions: Sequence[Execution]) -> list[int]:
-    """A slot for each: the lowest free one of its process. No two of one slot overlap."""
+    """A slot for each: the lowest free one of its process. Executions in one slot do not overlap.
+
+    >>> from vae.report.read.records import Execution
+    >>> slots_of([Execution(0, 9), Execution(1, 3), Execution(4, 6)])
+    [0, 1, 1]
+    """
     ends: list[tuple[str, float]] = []
     slots = [0] * len(executions)
     for index in sorted(range(len(executions)), key=lambda i: (executions[i].begin, executions[i].end)):

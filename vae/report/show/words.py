@@ -72,7 +72,11 @@ def failures(records: Records) -> dict[str, list[str]]:
 
 
 def typeset(value: Any) -> str:
-    """A value as it is printed, with a minus sign instead of a hyphen."""
+    """A value as it is printed, with a minus sign instead of a hyphen.
+
+    >>> typeset(-98.40494), typeset("relu")
+    ('−98.405', 'relu')
+    """
     return precise_text(value).replace("-", "−") if isinstance(value, float) else str(value)
 
 
