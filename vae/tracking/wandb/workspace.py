@@ -207,10 +207,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
             order=[workspaces.Ordering(workspaces.Summary(study.goal.metric), ascending=study.goal.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
-            pinned_columns=[
-                f"summary:{study.goal.metric}",
-                *(_pinned(key, given) for key, given in study.swept.items()),
-            ],
+            pinned_columns=[f"summary:{study.goal.metric}", *(_pinned(*swept) for swept in study.swept.items())],
         ),
     )
 
