@@ -22,10 +22,7 @@ from vae.report.read.places import read
 from vae.training.validation import evaluate as validate
 
 EARLIER = ROOT / "tests" / "earlier"
-STUDY = (
-    "-m tracking=none sweep=quick data=digits sweep.n_jobs=1 trainer.epochs=2 trainer.threads=1 study=study "
-    "hydra.sweeper.report_every_seconds=null model.hidden_size=choice(8,16) model.latent_size=choice(2,4)"
-).split()
+STUDY = ["-m", "tracking=none", "sweep=quick", "data=digits", "sweep.n_jobs=1", "trainer.epochs=2", "trainer.threads=1", "study=study", "hydra.sweeper.report_every_seconds=null", "model.hidden_size=choice(8,16)", "model.latent_size=choice(2,4)"]
 
 
 @pytest.fixture
