@@ -2,8 +2,9 @@
 
     python scripts/draw_tutorials.py [FOLDER]
 
-FOLDER is where the commands of docs/tutorials were given; the checkout, if it is not named. It must hold the multiruns latent_sizes,
-learning_rates, search, depths, architectures, betas and conditional, and results/plane (a run with hydra.run.dir=results/plane).
+FOLDER is where the commands of docs/tutorials were given; the checkout, if it is not named. It must hold the multiruns
+latent_sizes, learning_rates, search, architectures, betas and conditional, and results/plane, the run with two latent
+dimensions, which is given hydra.run.dir=results/plane.
 """
 
 import json
@@ -27,11 +28,7 @@ COPIES = {
     "conditional_20": "multirun/conditional/trial_0001/conditional_samples.png",
 }
 STACKS = {
-    "latent_sizes": [
-        "multirun/latent_sizes/trial_0000",
-        "multirun/latent_sizes/trial_0001",
-        "multirun/latent_sizes/trial_0003",
-    ],
+    "latent_sizes": [f"multirun/latent_sizes/trial_{i:04d}" for i in (0, 1, 3)],
     "architecture_reconstructions": [f"multirun/architectures/trial_{i:04d}" for i in range(3)],
 }
 """Reconstructions of several runs, one above another."""

@@ -18,14 +18,14 @@ INTRODUCTION = """\
 # Config keys
 
 Every key that `python -m vae` takes, generated from the typed schema. `KEY=VALUE` sets one, `GROUP=OPTION` chooses an
-option; a key that the chosen option does not have is refused, and so is a value out of its bounds. Defaults are those of
-the schema; what an option sets differently stands beside its name. `python -m vae --cfg job` prints a run's whole config.
+option; a key that the chosen option does not have is refused, and so is a value out of its bounds. Defaults are those
+of the schema; what an option sets stands beside its name. `python -m vae --cfg job` prints a run's whole config.
 """
 SWEEPER = """\
 ## sweep
 
-Keys of the sweeper: `hydra.sweeper.KEY`, for which `python -m vae` also takes `sweep.KEY`. They work in any Hydra program
-that has `hydra/sweeper=optuna`; [Sweeps](../SWEEPS.md) explains them together.
+Keys of the sweeper: `hydra.sweeper.KEY`, for which `python -m vae` also takes `sweep.KEY`. They work in any Hydra
+program that has `hydra/sweeper=optuna`; [Sweeps](../SWEEPS.md) explains them together.
 """
 
 
