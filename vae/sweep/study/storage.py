@@ -11,6 +11,7 @@ from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages._rdb.models import BaseModel
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
@@ -65,17 +66,30 @@ def _open_database(url: str) -> RDBStorage:
     """Several sweeps that begin at once make the tables at once; those that come second look again."""
     sqlite = url.startswith("sqlite:")
     options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS}} if sqlite else {}
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS + 1):
         try:
             storage = RDBStorage(url, engine_kwargs=dict(options))
+            _complete_indexes(storage)
             if sqlite:
                 _log_ahead(storage)
-            return storage
+            break
         except (OperationalError, ProgrammingError, IntegrityError) as error:
-            if "exist" not in str(error) and not isinstance(error, IntegrityError):
+            made_by_another = "exist" in str(error) or isinstance(error, IntegrityError)
+            if attempt == _ATTEMPTS or not made_by_another:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
-    return RDBStorage(url, engine_kwargs=dict(options))
+    return storage
+
+
+def _complete_indexes(storage: RDBStorage) -> None:
+    """Adds the indexes that are missing because a process was killed after it made a table, before the table's index.
+
+    Optuna makes indexes only together with their table. Without the unique index on the studies' names, it does not
+    notice that a study exists, makes a second of the same name, and can open neither from then on.
+    """
+    for table in BaseModel.metadata.tables.values():
+        for index in table.indexes:
+            index.create(storage.engine, checkfirst=True)
 
 
 def _log_ahead(storage: RDBStorage) -> None:
