@@ -4,10 +4,10 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
-from support import ROOT
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
+from support import ROOT
 
 from vae import config
 from vae.cli import help, train

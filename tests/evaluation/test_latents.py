@@ -136,7 +136,12 @@ def examined(tmp_path, model, **settings):
     splits = Splits(images(30, 1), images(10, 2), images(20, 3))
     told = []
     found = findings.examine(
-        model, splits, EvaluationConfig(**settings), tmp_path, console, picture=lambda name, path: told.append((name, path))
+        model,
+        splits,
+        EvaluationConfig(**settings),
+        tmp_path,
+        console,
+        picture=lambda name, path: told.append((name, path)),
     )
     return found, told, console.export_text()
 

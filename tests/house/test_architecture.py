@@ -37,7 +37,7 @@ ALONE = {
     "PIL": {"data", "figures", "report", "run"},
     "plotly": {"report"},
     "rich": {"cli", "run", "sweep"},
-    "sklearn": {"data", "evaluation", "figures"},
+    "sklearn": {"evaluation", "figures"},
     "sqlalchemy": {"sweep"},
     "torch": {"data", "evaluation", "figures", "functional", "models", "objectives", "run", "training"},
     "torchvision": {"data"},

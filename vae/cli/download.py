@@ -6,7 +6,7 @@ from vae.cli.exits import mistakes_explained
 from vae.config import one_of
 from vae.errors import UserError
 
-USAGE = """\
+HOW_TO_DOWNLOAD = """\
 vae-data NAME...
 
 Fetches data sets into ~/.cache/vae and verifies them.
@@ -21,7 +21,7 @@ def main() -> None:
     wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
     names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if wants_help or not names:
-        print(USAGE.format(names=", ".join(IDX_NAMES)))
+        print(HOW_TO_DOWNLOAD.format(names=", ".join(IDX_NAMES)))
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
         for argument in names:

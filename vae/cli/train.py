@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -19,10 +20,14 @@ from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
 from vae.errors import Pruned, StorageError, UserError
-from vae.report.live import register_callback
 
 register()
-register_callback()
+ConfigStore.instance().store(
+    group="hydra/callbacks",
+    name="report",
+    node={"report": {"_target_": "vae.report.live.GridReport"}},
+    package="hydra.callbacks",
+)
 OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
 
 
@@ -30,7 +35,7 @@ OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", repl
 def job(cfg: DictConfig) -> float:
     """One training run; the value that a sweep sees is the best validation ELBO."""
     from vae.run.job import Job
-    from vae.run.wiring import run
+    from vae.run.wiring import train_and_test
 
     context = HydraConfig.get()
     overrides = list(context.overrides.task)
@@ -38,13 +43,13 @@ def job(cfg: DictConfig) -> float:
     if context.mode == RunMode.MULTIRUN:
         number, swept = int(context.job.num), swept_keys(Path(context.sweep.dir))
         try:
-            return run(typed(cfg), Job(folder, number, overrides, swept))
+            return train_and_test(typed(cfg), Job(folder, number, overrides, swept))
         except Pruned:
             if os.environ.get("VAE_TRIAL"):
                 raise  # the study is told
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid are not
     try:
-        return run(typed(cfg), Job(folder, None, overrides))
+        return train_and_test(typed(cfg), Job(folder, None, overrides))
     except UserError as error:
         fail(error)  # here, before Hydra adds lines of its own
 

@@ -68,7 +68,7 @@ class Elbo:
         return Terms(distortion + weight * weighted, distortion, rate)
 
     def _with_free_bits(self, rates: Tensor, dimensions: int) -> Tensor:
-        """(B, R) -> (B,), with the mean sum_r max(floor_r, mean rate_r); the last rate is that of all other dimensions."""
+        """(B, R) -> (B,), of mean sum_r max(floor_r, mean rate_r); the last rate is that of all other dimensions."""
         floors = rates.new_full((rates.shape[-1],), self.free_bits)
         floors[-1] *= dimensions - rates.shape[-1] + 1
         return where(rates.mean(0) > floors, rates, floors).sum(-1)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ class RunFolder:
     ended: float | None = None
     """When summary.json was written, in seconds since 1970."""
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, Scalar]:
         """Every scalar of the summary: metrics, seconds, versions."""
         return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}
@@ -77,7 +78,11 @@ def read_overrides(folder: Path) -> list[str]:
 
 
 def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Rows -> columns of numbers, thinned evenly; the last row is always kept."""
+    """Rows -> columns of numbers, thinned evenly; the last row is always kept.
+
+    >>> curves_of([{"epoch": 1, "val/elbo": -120.5}, {"epoch": 2}])
+    {'epoch': [1, 2], 'val/elbo': [-120.5, None]}
+    """
     step = -(-len(rows) // POINTS_PER_CURVE) or 1
     kept = rows[::-step][::-1]
     names = dict.fromkeys(key for row in kept for key, value in row.items() if isinstance(value, int | float))

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from vae.config import RunConfig, from_record
 from vae.models import VAE
 from vae.run.build import build_model
-from vae.training import checkpoint
+from vae.training.checkpoint import read_checkpoint
 
 
 def load(folder: str | Path) -> VAE:
@@ -24,7 +24,7 @@ def load(folder: str | Path) -> VAE:
 
 def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig]:
     """The model that `load` returns, and the typed config of its run."""
-    state = checkpoint.load(Path(folder) / "checkpoint.pt")
+    state = read_checkpoint(Path(folder) / "checkpoint.pt")
     config = from_record(state["config"])
     model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
     model.load_state_dict(state["best_model"])

@@ -17,7 +17,7 @@ from vae.run.findings import examine, scalars
 from vae.run.header import header
 from vae.run.job import Job, link_latest
 from vae.run.naming import run_name, swept_values, tags
-from vae.run.provenance import environment, git_state
+from vae.run.provenance import git_state, machine_facts
 from vae.run.summary import summarise
 from vae.states import RunState
 from vae.tracking.background import Background
@@ -52,7 +52,7 @@ class Session:
             "trial": job.trial,
             "overrides": job.overrides,
             **git_state(),
-            **environment(),
+            **machine_facts(),
         }
         trackers: list[Tracker] = [JsonLines.open(job.folder, from_epoch)]
         self._say(header(self._config, self._task, self._console.width if terminal else None))

@@ -11,12 +11,11 @@ import torch
 from vae.config import RunConfig, record_of
 from vae.config.resume import check_same_config, parse_resume
 from vae.data import Splits, load_splits
-from vae.evaluation.measure import check_measurable
+from vae.evaluation import check_measurable
 from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
 from vae.run.job import Job
 from vae.run.session import Session
-from vae.training import checkpoint
-from vae.training.checkpoint import Store
+from vae.training.checkpoint import Store, read_checkpoint
 from vae.training.device import within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
@@ -36,11 +35,11 @@ def prepare(config: RunConfig) -> Splits:
     resumed = parse_resume(config.trainer.resume).folder
     if resumed:
         file = resumed / "checkpoint.pt"
-        check_same_config(file, checkpoint.load(file)["config"], record_of(config))
+        check_same_config(file, read_checkpoint(file)["config"], record_of(config))
     return splits
 
 
-def run(config: RunConfig, job: Job) -> float:
+def train_and_test(config: RunConfig, job: Job) -> float:
     """Trains, tests, draws; returns the best validation ELBO in nats per image.
 
     Files in `job.folder` are whole whatever happens; what ends the run early is recorded there and raised again.

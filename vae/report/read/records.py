@@ -20,6 +20,11 @@ class Execution:
     end: float
     owner: str = ""
 
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.begin
+
 
 @dataclass(frozen=True)
 class Run:

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
 from typing import IO, Any
-from vae.errors import Pruned
+
 from vae.config.schema import WandbConfig
+from vae.errors import Pruned
 from vae.tracking.protocols import Tracker
 from vae.tracking.wandb.server import first_line, known_unreachable, quiet, remember_unreachable, wandb_mode
 from vae.tracking.wandb.sync import RUN_ID, hold, is_synced, mark_synced, parts_below, upload
-
 
 CHECKPOINT = "checkpoint.pt"
 _ID_FREE_SECONDS = 20.0
@@ -46,10 +46,11 @@ class WandbRun(Tracker):
     def start(
         cls, settings: WandbConfig, folder: Path, record: Mapping[str, Any], identity: RunIdentity | None = None
     ) -> "WandbRun":
-        """Begins the run, or continues the one in the folder; `record` is its config. Raises what W&B raises offline."""
+        """Begins the run, or continues that of the folder; `record` is its config. Raises what W&B raises offline."""
         run = cls(settings, folder)
+        own_id = run_id(folder)
         run._lock = hold(folder / RUN_ID)
-        run._start(identity or RunIdentity(), record)
+        run._start(own_id, identity or RunIdentity(), record)
         return run
 
     @property
@@ -106,11 +107,11 @@ class WandbRun(Tracker):
         if not self._is_offline():
             mark_synced(self._part)
 
-    def _start(self, identity: RunIdentity, record: Mapping[str, Any]) -> None:
+    def _start(self, own_id: str, identity: RunIdentity, record: Mapping[str, Any]) -> None:
         """Online where that is wanted and possible, else offline."""
         group = self._settings.group or identity.group
         arguments = asdict(identity) | {
-            "id": run_id(self._folder),
+            "id": own_id,
             "group": group,
             "notes": record["notes"] or None,
             "config": dict(record),
