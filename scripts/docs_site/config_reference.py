@@ -13,7 +13,7 @@ from vae.sweep.options import PRUNERS, SAMPLERS
 from vae.sweep.settings import Sweeper
 
 ROOT = Path(__file__).resolve().parents[2]
-BOUNDS = {"at_least": "≥", "above": ">", "at_most": "≤", "below": "<"}
+BOUNDS = {"at_least": "≥", "above": "&gt;", "at_most": "≤", "below": "&lt;"}
 INTRODUCTION = """\
 # Config keys
 
@@ -106,7 +106,7 @@ def values_of(hint: Any, metadata: Mapping[str, Any]) -> str:
     """What a key may be set to: its choices, or its type with its bounds."""
     if "choices" in metadata:
         return ", ".join(f"`{choice}`" for choice in metadata["choices"])
-    bounds = " and ".join(f"{BOUNDS[name]} {bound:g}" for name, bound in metadata.items())
+    bounds = " and ".join(f"{BOUNDS[name]}&nbsp;{bound:g}" for name, bound in metadata.items())
     name, _, null = type_name(hint).partition(" or null")
     return f"{name} {bounds}".strip() + (", or null" if "or null" in type_name(hint) else null)
 
@@ -132,7 +132,7 @@ def table(lines: Any) -> str:
         f"| `{key}`{{ #{key} }} | {value} | {f'`{default}`' if default else 'empty'} | {escaped(meaning)} |"
         for key, value, default, meaning in lines
     ]
-    return "\n".join([head, *body, ""])
+    return "\n".join(['<div class="keys" markdown>\n', head, *body, "\n</div>\n"])
 
 
 def escaped(meaning: str) -> str:
