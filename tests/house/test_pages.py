@@ -3,7 +3,6 @@
 import re
 
 from support import ROOT
-
 from test_architecture import ALONE, FLOOR
 
 
@@ -17,11 +16,9 @@ def tree_of_readme() -> set[str]:
         names = re.split(r" {2,}", line.strip())[0].split()
         names = [name.rstrip(",") for name in names if "/" in name or "." in name]
         del folders[depth + 1 :]
-        for name in names:
-            path = folders[depth] + name
-            found.add(path)
-            if name.endswith("/"):
-                folders.append(path)
+        paths = [folders[depth] + name for name in names]
+        found |= set(paths)
+        folders += [path for path in paths if path.endswith("/")]
     return found
 
 
