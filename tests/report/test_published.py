@@ -7,7 +7,7 @@ import pytest
 from vae.errors import UserError
 from vae.report.read.places import read_records
 from vae.report.show.published import published_study
-from vae.tracking.wandb.workspace import StudyGoal, Project, PublishedStudy
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal
 
 from .conftest import Study, make_trials
 

@@ -8,7 +8,7 @@ import yaml
 from wandb_server import ENTITY, Run, WandbServer
 
 from vae.errors import UserError
-from vae.tracking.wandb.workspace import StudyGoal, Project, PublishedStudy, publish
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal, publish
 
 pytest.importorskip("wandb_workspaces", reason="the extra wandb is not installed")
 

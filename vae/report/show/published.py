@@ -11,7 +11,7 @@ from vae.errors import UserError
 from vae.report.read.records import Records
 from vae.run.folder import read_config
 from vae.sweep.attributes import WANDB_ID
-from vae.tracking.wandb.workspace import StudyGoal, Project, PublishedStudy
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal
 
 
 def published_study(records: Records, folder: Path) -> PublishedStudy:
