@@ -6,13 +6,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial
 
 from vae.errors import UserError
 from vae.nested import bare
 from vae.sweep.attributes import FRESH_SEED, STARTS
-from vae.sweep.space.distributions import overrides_of, render, text_of
+from vae.sweep.space.distributions import Distribution, overrides_of, render, text_of
 from vae.sweep.space.space import Space
 
 
@@ -79,14 +79,12 @@ class Plan:
         return value
 
 
-def _suggest(trial: Trial, key: str, dist: BaseDistribution) -> Any:
+def _suggest(trial: Trial, key: str, dist: Distribution) -> Any:
     if isinstance(dist, CategoricalDistribution):
         return trial.suggest_categorical(key, dist.choices)
     if isinstance(dist, IntDistribution):
         return trial.suggest_int(key, dist.low, dist.high, step=dist.step, log=dist.log)
-    if isinstance(dist, FloatDistribution):
-        return trial.suggest_float(key, dist.low, dist.high, step=dist.step, log=dist.log)
-    raise TypeError(f"unknown distribution {dist!r}")
+    return trial.suggest_float(key, dist.low, dist.high, step=dist.step, log=dist.log)
 
 
 def read_enqueue(
@@ -134,14 +132,14 @@ def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
         return None
 
 
-def _member(dist: BaseDistribution, value: Any) -> tuple[bool, Any]:
+def _member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     """Whether a distribution contains a value, and the value in the distribution's own type."""
     if isinstance(dist, CategoricalDistribution):
         for choice in dist.choices:
             if render(choice) == render(value) or (_numeric(choice) and _numeric(value) and choice == value):
                 return True, choice
         return False, None
-    if not _numeric(value) or not isinstance(dist, (IntDistribution, FloatDistribution)):
+    if not _numeric(value):
         return False, None
     number = float(value)
     steps = (number - dist.low) / dist.step if dist.step else 0.0

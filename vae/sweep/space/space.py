@@ -7,18 +7,17 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution
 
 from vae.errors import UserError
 from vae.nested import bare
-from vae.sweep.space.distributions import distribution_of, finite_values, render, text_of
+from vae.sweep.space.distributions import Distribution, distribution_of, finite_values, render, text_of
 
 
 @dataclass(frozen=True)
 class Space:
     """What is swept, under which conditions, and what is fixed."""
 
-    params: Mapping[str, BaseDistribution]
+    params: Mapping[str, Distribution]
     """Dotted key, with the prefix of its override (`+`, `++`) if it has one -> distribution."""
     fixed: tuple[str, ...] = ()
     """Overrides that every trial gets."""
@@ -116,7 +115,7 @@ def _parse(parser: OverridesParser, lines: list[str], where: str) -> list[Overri
 
 
 def _read_conditions(
-    conditions: Mapping[str, Any], swept: Mapping[str, BaseDistribution]
+    conditions: Mapping[str, Any], swept: Mapping[str, Distribution]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     read: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, wanted in conditions.items():

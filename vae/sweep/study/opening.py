@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from vae.errors import UserError
+from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
@@ -110,15 +111,12 @@ def _refuse_difference(study: Study, new: Record) -> None:
             raise UserError(f"study {study.study_name} exists with direction {', '.join(old)}, not {wanted}.")
         return
     before, now = Record(**recorded).lines(), new.lines()
-    if before == now:
-        return
     differences = [
-        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}"
-        for fact in sorted({*before, *now})
-        if before.get(fact) != now.get(fact)
+        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}\n"
+        for fact in sorted(differing([before, now]))
     ]
-    raise UserError(
-        f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
-        + "\n".join(["ones:", *differences])
-        + "\nResume it with the settings it had, or choose another study name."
-    )
+    if differences:
+        raise UserError(
+            f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
+            f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
+        )

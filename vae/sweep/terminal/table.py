@@ -24,13 +24,9 @@ _COLUMN_GAP = 2
 """Columns of the terminal between two columns of the table."""
 _BEST, _AGAIN, _LOST = "best", "again", "lost"
 """What the table says of a trial instead of its state."""
-_COLOURS = {
-    _BEST: "bold green",
-    RunState.RUNNING: "cyan",
-    RunState.PRUNED: "yellow",
-    RunState.FAILED: "red",
-    _AGAIN: "magenta",
-}
+_WITH_VALUE = (RunState.COMPLETE, RunState.PRUNED)
+_COLOURS = {_BEST: "bold green", _AGAIN: "magenta"}
+_COLOURS |= {RunState.RUNNING: "cyan", RunState.PRUNED: "yellow", RunState.FAILED: "red"}
 
 
 class Board:
@@ -93,8 +89,7 @@ class Board:
             seconds = f"{time.monotonic() - began:.1f} s" if began else ""
             is_lost = outcome.cause == Cause.LOST and not trial.state.is_finished()
             state = _LOST if is_lost else state_of(trial)
-            has_value = state in (RunState.COMPLETE, RunState.PRUNED)
-            reason = f" ({outcome.reason})" if outcome.reason and not has_value else ""
+            reason = f" ({outcome.reason})" if outcome.reason and state not in _WITH_VALUE else ""
             self.console.print(f"#{trial.number} {state} {value_text(trial)}  {params_text(trial)}  {seconds}{reason}")
 
     def tick(self) -> None:
@@ -162,14 +157,8 @@ class Board:
             seconds = max(0.0, datetime.now().timestamp() - trial.datetime_start.timestamp())
         params = [number_text(trial.params[key]) if key in trial.params else "" for key in self._keys]
         steps = "" if step is None else f"{step}{of}"
-        return [
-            str(trial.number),
-            state,
-            value_text(trial),
-            steps,
-            "" if seconds is None else seconds_text(seconds),
-            *params,
-        ]
+        duration = "" if seconds is None else seconds_text(seconds)
+        return [str(trial.number), state, value_text(trial), steps, duration, *params]
 
     def _ended(self, counts: Mapping[RunState, int]) -> int:
         return counts[RunState.COMPLETE] + counts[RunState.PRUNED]
