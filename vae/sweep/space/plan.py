@@ -23,7 +23,6 @@ class Plan:
     Args:
         space: what is swept.
         base: the program's config with no swept key set.
-        first: known configurations that are tried before any other.
         extend: the user's function, which suggests more keys.
         resume_overrides: added for a trial that has been started before.
         seed_key: key of the program's seed, for trials with a fresh one.
@@ -31,17 +30,13 @@ class Plan:
 
     space: Space
     base: DictConfig
-    first: Sequence[dict[str, Any]] = ()
     extend: Callable[[DictConfig, Trial], None] | None = None
     resume_overrides: Sequence[str] = ()
     seed_key: str | None = None
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Asks the sampler for each active key; keeps what the trial has already. Returns the trial's parameters."""
-        values: dict[str, Any] = {}
-        for key in self.space.order():
-            if self.space.active(key, values):
-                values[key] = _suggest(trial, key, self.space.params[key])
+        self.space.fill(lambda key: _suggest(trial, key, self.space.params[key]))
         if self.extend:
             self._suggest_more(self.extend, trial)
         return dict(trial.params)
@@ -97,15 +92,18 @@ def read_enqueue(
     read = []
     for entry in entries:
         if entry == "default":
-            own = {key: _own_value(key, base, choices) for key in space.params}
-            members = {key: _member(space.params[key], value) for key, value in own.items()}
-            if all(is_member for is_member, _ in members.values()):
-                read.append(_active(space, {key: value for key, (_, value) in members.items()}))
+            read += _default(space, {key: _own_value(key, base, choices) for key in space.params})
         elif isinstance(entry, Mapping):
             read.append({str(key): _enqueued_value(str(key), value, space) for key, value in entry.items()})
         else:
             raise UserError(f"hydra.sweeper.enqueue: {entry!r} is neither `default` nor {{key: value}}.")
     return read
+
+
+def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+    members = {key: _member(space.params[key], value) for key, value in own.items()}
+    inside = all(is_member for is_member, _ in members.values())
+    return [space.fill(lambda key: members[key][1])] if inside else []
 
 
 def _enqueued_value(key: str, value: Any, space: Space) -> Any:
@@ -115,14 +113,6 @@ def _enqueued_value(key: str, value: Any, space: Space) -> Any:
     if not is_member:
         raise UserError(f"hydra.sweeper.enqueue: {key}={value} is outside {text_of(space.params[key])}.")
     return member
-
-
-def _active(space: Space, values: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for key in space.order():
-        if space.active(key, kept):
-            kept[key] = values[key]
-    return kept
 
 
 def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:

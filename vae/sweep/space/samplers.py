@@ -112,11 +112,13 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
     seed = parameters.pop("seed", None)
     if name == "tpe" and (space.conditions or open_ended):
         parameters["group"] = bool(parameters.get("multivariate", True))
+    values = {key: finite_values(key, dist) for key, dist in space.params.items()} if name in EXHAUSTIVE else {}
     if name == "grid":
-        parameters["search_space"] = _grid(space, open_ended)
-    if name == "brute_force":
-        for key, dist in space.params.items():
-            finite_values(key, dist)
+        if space.conditions or open_ended:
+            raise UserError(
+                f"hydra/sweeper/sampler={name} has no conditional keys: use hydra/sweeper/sampler=brute_force."
+            )
+        parameters["search_space"] = values
 
     def build(seed: int | None) -> BaseSampler:
         with warnings.catch_warnings():
@@ -169,12 +171,6 @@ def _checked(build: Callable[[], Built], what: str) -> Built:
         raise UserError(f"{what}: its parameters do not fit together ({error}).") from error
     except ImportError as error:
         raise UserError(f"{what} needs a package that is not installed: {error}") from error
-
-
-def _grid(space: Space, open_ended: bool) -> dict[str, list[Any]]:
-    if space.conditions or open_ended:
-        raise UserError("hydra/sweeper/sampler=grid has no conditional keys: use hydra/sweeper/sampler=brute_force.")
-    return {key: finite_values(key, dist) for key, dist in space.params.items()}
 
 
 def size_of(name: str, space: Space) -> float:

@@ -1,6 +1,6 @@
 """The search space, from the config and the command line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,14 @@ class Space:
                 raise UserError(f"hydra.sweeper.conditions: these keys wait for each other: {circle}.")
             done.extend(ready)
         return done
+
+    def fill(self, value_of: Callable[[str], Any]) -> dict[str, Any]:
+        """Key -> its value, for the keys that are active."""
+        values: dict[str, Any] = {}
+        for key in self.order():
+            if self.active(key, values):
+                values[key] = value_of(key)
+        return values
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Every combination once, without keys that are not active. Raises UserError if there are infinitely many."""

@@ -1,7 +1,6 @@
 """Opens a study: a new one with a record of what it searches, or an old one if it searches the same."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -78,7 +77,14 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     """
     storage = open_storage(place.storage)
     try:
-        study = _create_or_load(place.name, storage, search)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=place.name,
+            directions=[StudyDirection[direction.upper()] for direction in search.record.directions],
+            sampler=search.sampler,
+            pruner=make_pruner(search.pruner, len(search.record.directions)),
+            load_if_exists=True,
+        )
         _refuse_difference(study, search.record)
         study.set_user_attr(RECORD, asdict(search.record))
         study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
@@ -86,20 +92,6 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     except STORAGE_ERRORS as error:
         raise unusable(place.storage, error) from error
     return study, storage
-
-
-def _create_or_load(name: str, storage: BaseStorage, search: Search) -> Study:
-    directions = search.record.directions
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=[StudyDirection[direction.upper()] for direction in directions],
-            sampler=search.sampler,
-            pruner=make_pruner(search.pruner, len(directions)),
-            load_if_exists=True,
-        )
 
 
 def _refuse_difference(study: Study, new: Record) -> None:
