@@ -58,10 +58,8 @@ class Board:
         self.console = console or Console(stderr=False, highlight=False, markup=False, soft_wrap=True)
         self._running: dict[int, float] = {}
         self._began = self._last_end = time.monotonic()
-        self._ended_before = self._ended(ledger.counts())
-        self._ended_now = self._ended_before
-        wanted = live and self.console.is_terminal
-        self._live = Live(console=self.console, auto_refresh=False) if wanted else None
+        self._ended_before = self._ended_now = self._ended(ledger.counts())
+        self._live = Live(console=self.console, auto_refresh=False) if live and self.console.is_terminal else None
 
     @property
     def width(self) -> int:
