@@ -1,7 +1,7 @@
 """From what Hydra hands over to a checked sweep: what is refused is refused before a study exists."""
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +49,7 @@ class Setup:
         settings: everything under `hydra.sweeper`.
         program: the program that is swept.
         plan: the space, and how a suggestion becomes a job.
+        first: known configurations, with which the study begins.
         policy: when a trial is run again, and when the sweep is stopped.
         search: what makes the study's trials comparable, its sampler and its pruner.
         place: the study's name, storage and folder.
@@ -57,6 +58,7 @@ class Setup:
     settings: Sweeper
     program: HydraProgram
     plan: Plan
+    first: Sequence[dict[str, Any]]
     policy: Policy
     search: Search
     place: StudyPlace
@@ -81,33 +83,21 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     groups = [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
     preflight = Preflight(space, program.composer.slow, groups=groups, check=_imported(settings, "check"))
     config = preflight.check_corners()
-    plan = Plan(
-        space,
-        base=task_config(config),
-        first=_first(settings, space, config),
-        extend=extend,
-        resume_overrides=settings.resume_overrides,
-        seed_key=settings.seed_key,
-    )
-    _try(plan, preflight, settings)
+    base, resume = task_config(config), settings.resume_overrides
+    plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
+    _check_special_trials(plan, preflight, settings)
     folder = Path(str(program.config.hydra.sweep.dir)).absolute()
-    record = Record(
-        space=space.describe(),
-        directions=directions,
-        objectives=settings.objectives or [],
-        config=_comparable_config(plan, settings),
-    )
+    storage = absolute(settings.storage or f"sqlite:///{folder / 'study.db'}")
+    objectives, compared = settings.objectives or [], _comparable_config(plan, settings)
+    record = Record(space=space.describe(), directions=directions, objectives=objectives, config=compared)
     return Setup(
         settings=settings,
         program=program,
         plan=plan,
+        first=_first(settings, space, config),
         policy=_policy(settings, space),
         search=Search(record, sampler, settings.pruner),
-        place=StudyPlace(
-            name=settings.study_name or folder.name,
-            storage=absolute(settings.storage or f"sqlite:///{folder / 'study.db'}"),
-            folder=folder,
-        ),
+        place=StudyPlace(settings.study_name or folder.name, storage, folder),
     )
 
 
@@ -153,7 +143,7 @@ def _imported(settings: Sweeper, name: Literal["check", "custom_search_space"]) 
     return callable_of(path, f"hydra.sweeper.{name}") if path else None
 
 
-def _try(plan: Plan, preflight: Preflight, settings: Sweeper) -> None:
+def _check_special_trials(plan: Plan, preflight: Preflight, settings: Sweeper) -> None:
     """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError."""
     if settings.duplicates == "reseed" or settings.confirm.top > 0:
         plan.seed()
@@ -192,11 +182,7 @@ def _policy(settings: Sweeper, space: Space) -> Policy:
         raise UserError("hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out.")
     return Policy(
         goal=Goal(min(size, settings.n_trials or size), exhaustive),
-        limits=FailureLimits(
-            max_failure_rate=settings.max_failure_rate,
-            max_retries=settings.max_retries,
-            same_error_limit=settings.same_error_limit,
-        ),
+        limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
         measures=Measures(settings.objectives or (), constraints),
         duplicates=settings.duplicates,
     )

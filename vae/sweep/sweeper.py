@@ -84,7 +84,7 @@ def begin(setup: Setup) -> Ledger:
     place.folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(setup.program.config, place.folder / "multirun.yaml")
     if not ledger.reached(goal):
-        for params in setup.plan.first:
+        for params in setup.first:
             ledger.enqueue(" ".join(overrides_of(params)), params)
     return ledger
 
@@ -138,14 +138,9 @@ class _Sweep:
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup
-        return Board(
-            ledger,
-            total,
-            keys=list(setup.plan.space.params),
-            names=_objective_names(setup),
-            steps=setup.settings.steps,
-            live=uses_slots(setup.program, setup.settings),
-        )
+        keys, names = list(setup.plan.space.params), _objective_names(setup)
+        live = uses_slots(setup.program, setup.settings)
+        return Board(ledger, total, keys=keys, names=names, steps=setup.settings.steps, live=live)
 
     def _search(
         self, ledger: Ledger, policy: Policy, board: Board, folder_of: Callable[[FrozenTrial], str] | None = None
@@ -164,9 +159,7 @@ class _Sweep:
             Heartbeat(ledger.renew, settings.heartbeat_seconds),
             board,
         ):
-            engine = Engine(
-                ledger, setup.plan, environment=environment, executor=executor, policy=policy, watcher=board
-            )
+            engine = Engine(ledger, setup.plan, environment, executor=executor, policy=policy, watcher=board)
             engine.run(self.asked_to_stop)
 
     def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:

@@ -97,7 +97,10 @@ class RunningTrial:
         A step that was reported before an interruption is not stored twice. With several objectives nothing is
         stored: pruning compares one value.
         """
-        self._still_ours()
+        if not self._is_ours():
+            raise UserError(
+                f"trial {self.number} of {self.study} has been taken over by another process; this one stops."
+            )
         if not self._prunes or not math.isfinite(value):
             return
         if epoch not in self._steps:
@@ -157,12 +160,6 @@ class RunningTrial:
     def _is_ours(self) -> bool:
         return lease_of(self._frozen()).owner == self._owner
 
-    def _still_ours(self) -> None:
-        if not self._is_ours():
-            raise UserError(
-                f"trial {self.number} of {self.study} has been taken over by another process; this one stops."
-            )
-
     def _renew(self) -> None:
         # A storage that is unreachable for a moment: the sweep's own heartbeat says so.
         with suppress(*STORAGE_ERRORS, UpdateFinishedTrialError):
@@ -176,8 +173,7 @@ def current() -> RunningTrial | NoTrial:
     if not number:
         return NoTrial()
     study, storage = _load(os.environ[STUDY], os.environ[STORAGE]), open_storage(os.environ[STORAGE])
-    study_id = storage.get_study_id_from_name(study.study_name)
-    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, int(number))
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, int(number))
     return RunningTrial(Trial(study, trial_id), storage, os.environ[LEASE_OWNER])
 
 

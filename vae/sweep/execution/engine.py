@@ -8,6 +8,7 @@ A trial's value goes one way:
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
@@ -43,6 +44,7 @@ class Watcher(Protocol):
     def tick(self) -> None: ...
 
 
+@dataclass
 class Engine:
     """One sweep process on one study.
 
@@ -55,18 +57,15 @@ class Engine:
         watcher: is told what happens.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        plan: Plan,
-        environment: Callable[[int], list[str]],
-        executor: Executor,
-        policy: Policy,
-        watcher: Watcher,
-    ) -> None:
-        self.ledger, self.plan, self.environment = ledger, plan, environment
-        self.executor, self.policy, self.watcher = executor, policy, watcher
-        self.failures = Failures(policy)
+    ledger: Ledger
+    plan: Plan
+    environment: Callable[[int], list[str]]
+    executor: Executor
+    policy: Policy
+    watcher: Watcher
+
+    def __post_init__(self) -> None:
+        self.failures = Failures(self.policy)
         self._next_recovery = 0.0
 
     def run(self, asked_to_stop: Event) -> None:
@@ -164,13 +163,9 @@ class Engine:
         if state == TrialState.COMPLETE:
             for name, distance in self.policy.measures.violations_of(self.ledger.trial(number)).items():
                 self.ledger.constrain(number, name, distance)
-        recorded = self.ledger.finish(
-            number,
-            state,
-            values=outcome.values if state == TrialState.COMPLETE else None,
-            attributes={CAUSE: outcome.cause.value, REASON: outcome.reason} if outcome.reason else {},
-        )
-        if not recorded:
+        values = outcome.values if state == TrialState.COMPLETE else None
+        attributes = {CAUSE: outcome.cause.value, REASON: outcome.reason} if outcome.reason else {}
+        if not self.ledger.finish(number, state, values=values, attributes=attributes):
             return  # taken over by another process, whose result counts
         trial = self.ledger.trial(number)
         self.watcher.ended(trial, outcome)

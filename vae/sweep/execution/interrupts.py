@@ -18,8 +18,6 @@ def interruptible(say: Callable[[str], None], asked_to_stop: threading.Event | N
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(one) for one in signals]
     signals_received = itertools.count(1)
 
     def interrupt(*_: object) -> None:
@@ -31,10 +29,9 @@ def interruptible(say: Callable[[str], None], asked_to_stop: threading.Event | N
             raise KeyboardInterrupt
         say("stopping: workers end and results are written. Ctrl-C again leaves that undone.")
 
-    for one in signals:
-        signal.signal(one, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -33,9 +33,8 @@ class Measures:
 
     def violations_of(self, trial: FrozenTrial) -> dict[str, float]:
         """Metric -> how far it is beyond its bound. Raises UserError if the trial did not record one of them."""
-        return {
-            name: violation(bound, _recorded(trial, name, "constraints")) for name, bound in self.constraints.items()
-        }
+        bounds = self.constraints
+        return {name: violation(bounds[name], _recorded(trial, name, "constraints")) for name in bounds}
 
 
 def violation(bound: str, value: float) -> float:

@@ -43,10 +43,7 @@ class _Slot:
         context = get_context("spawn")
         self._pid = context.Value("q", 0)
         self._pool = ProcessPool(
-            max_workers=1,
-            context=context,
-            initializer=worker.set_up_worker,
-            initargs=(*worker_setup, gpu, self._pid),
+            max_workers=1, context=context, initializer=worker.set_up, initargs=(*worker_setup, gpu, self._pid)
         )
         self._vanished_since = 0.0
 

@@ -34,9 +34,7 @@ class _Worker:
     busy = False
 
 
-def set_up_worker(
-    task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any
-) -> None:
+def set_up(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
     """Once per process: the program's function, Hydra's globals, this slot's GPU, and the watch on the sweep.
 
     Args:

@@ -13,20 +13,16 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
 from hydra.errors import HydraException
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from vae.errors import UserError
 
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 _WORDS = ("true", "false", "null", "nan", "inf")
 
 
-def distribution_of(override: Override) -> BaseDistribution:
+def distribution_of(override: Override) -> Distribution:
     """Sweep override -> distribution. Raises UserError with the key for a space that is empty or impossible.
 
     >>> from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -45,7 +41,7 @@ def distribution_of(override: Override) -> BaseDistribution:
         raise UserError(f"{key}={written} cannot be searched: {error}.") from error
 
 
-def _interval(sweep: IntervalSweep) -> BaseDistribution:
+def _interval(sweep: IntervalSweep) -> Distribution:
     low, high = sweep.start, sweep.end
     if low is None or high is None or not low < high or not math.isfinite(high - low):
         raise ValueError("the first end must be below the second, and both must be finite")
@@ -57,7 +53,7 @@ def _interval(sweep: IntervalSweep) -> BaseDistribution:
     return FloatDistribution(low, high, log=log)
 
 
-def _range(sweep: RangeSweep) -> BaseDistribution:
+def _range(sweep: RangeSweep) -> Distribution:
     start, stop, step = (Decimal(str(x)) for x in (sweep.start, sweep.stop, sweep.step))
     if step == 0:
         raise ValueError("its step is 0")
@@ -82,7 +78,7 @@ def _category(value: Any) -> Any:
     return Transformer.str(value) if isinstance(value, (list, dict)) else value  # Optuna stores scalars only
 
 
-def _choice(values: list[Any]) -> BaseDistribution:
+def _choice(values: list[Any]) -> Distribution:
     if not values:
         raise ValueError("it has no choices")
     for i, value in enumerate(values):
@@ -91,12 +87,12 @@ def _choice(values: list[Any]) -> BaseDistribution:
     return CategoricalDistribution(values)
 
 
-def distribution_from(key: str, spec: Any) -> BaseDistribution:
+def distribution_from(key: str, spec: Any) -> Distribution:
     """`{type: int, low: 1, high: 8, log: true}`, `{type: categorical, choices: [a, b]}` -> distribution.
 
     Raises UserError for anything else. Both ends are included.
     """
-    kinds: Mapping[Any, type[BaseDistribution]] = {
+    kinds: Mapping[Any, type[Distribution]] = {
         "int": IntDistribution,
         "float": FloatDistribution,
         "categorical": CategoricalDistribution,
@@ -115,30 +111,28 @@ def distribution_from(key: str, spec: Any) -> BaseDistribution:
         raise UserError(f"hydra.sweeper.search_space.{key}: {error}") from error
 
 
-def text_of(dist: BaseDistribution) -> str:
+def text_of(dist: Distribution) -> str:
     """Distribution -> the override that means it: the inverse of `distribution_of`."""
     if isinstance(dist, CategoricalDistribution):
         return f"choice({','.join(render(value) for value in dist.choices)})"
     if isinstance(dist, IntDistribution):
         step = f",step={dist.step}" if dist.step != 1 else ""
         inner = f"range({dist.low},{dist.high + 1}{step})"
-    elif isinstance(dist, FloatDistribution) and dist.step is not None:
+    elif dist.step is not None:
         stop = float(Decimal(str(dist.high)) + Decimal(str(dist.step)))
         inner = f"range({dist.low!r},{stop!r},step={dist.step!r})"
-    elif isinstance(dist, FloatDistribution):
-        inner = f"interval({dist.low!r},{dist.high!r})"
     else:
-        raise TypeError(f"unknown distribution {dist!r}")
+        inner = f"interval({dist.low!r},{dist.high!r})"
     return f"tag(log,{inner})" if dist.log else inner
 
 
-def finite_values(key: str, dist: BaseDistribution) -> list[Any]:
+def finite_values(key: str, dist: Distribution) -> list[Any]:
     """Every value of a distribution. Raises UserError for an interval, which has infinitely many."""
     if isinstance(dist, CategoricalDistribution):
         return list(dist.choices)
     if isinstance(dist, IntDistribution):
         return list(range(dist.low, dist.high + 1, dist.step))
-    if isinstance(dist, FloatDistribution) and dist.step is not None:
+    if dist.step is not None:
         low, step = Decimal(str(dist.low)), Decimal(str(dist.step))
         count = int((Decimal(str(dist.high)) - low) / step) + 1
         return [float(low + i * step) for i in range(count)]
@@ -148,13 +142,9 @@ def finite_values(key: str, dist: BaseDistribution) -> list[Any]:
     )
 
 
-def corner_values(dist: BaseDistribution) -> list[Any]:
+def corner_values(dist: Distribution) -> list[Any]:
     """Values whose configs represent all of them: both ends of a range, every choice."""
-    if isinstance(dist, CategoricalDistribution):
-        return list(dist.choices)
-    if isinstance(dist, (IntDistribution, FloatDistribution)):
-        return [dist.low, dist.high]
-    raise TypeError(f"unknown distribution {dist!r}")
+    return list(dist.choices) if isinstance(dist, CategoricalDistribution) else [dist.low, dist.high]
 
 
 def render(value: Any) -> str:

@@ -6,13 +6,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial
 
 from vae.errors import UserError
 from vae.nested import bare
 from vae.sweep.attributes import FRESH_SEED, STARTS
-from vae.sweep.space.distributions import overrides_of, render, text_of
+from vae.sweep.space.distributions import Distribution, overrides_of, render, text_of
 from vae.sweep.space.space import Space
 
 
@@ -23,7 +23,6 @@ class Plan:
     Args:
         space: what is swept.
         base: the program's config with no swept key set.
-        first: known configurations that are tried before any other.
         extend: the user's function, which suggests more keys.
         resume_overrides: added for a trial that has been started before.
         seed_key: key of the program's seed, for trials with a fresh one.
@@ -31,17 +30,13 @@ class Plan:
 
     space: Space
     base: DictConfig
-    first: Sequence[dict[str, Any]] = ()
     extend: Callable[[DictConfig, Trial], None] | None = None
     resume_overrides: Sequence[str] = ()
     seed_key: str | None = None
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """Asks the sampler for each active key; keeps what the trial has already. Returns the trial's parameters."""
-        values: dict[str, Any] = {}
-        for key in self.space.order():
-            if self.space.active(key, values):
-                values[key] = _suggest(trial, key, self.space.params[key])
+        self.space.fill(lambda key: _suggest(trial, key, self.space.params[key]))
         if self.extend:
             self._suggest_more(self.extend, trial)
         return dict(trial.params)
@@ -79,14 +74,12 @@ class Plan:
         return value
 
 
-def _suggest(trial: Trial, key: str, dist: BaseDistribution) -> Any:
+def _suggest(trial: Trial, key: str, dist: Distribution) -> Any:
     if isinstance(dist, CategoricalDistribution):
         return trial.suggest_categorical(key, dist.choices)
     if isinstance(dist, IntDistribution):
         return trial.suggest_int(key, dist.low, dist.high, step=dist.step, log=dist.log)
-    if isinstance(dist, FloatDistribution):
-        return trial.suggest_float(key, dist.low, dist.high, step=dist.step, log=dist.log)
-    raise TypeError(f"unknown distribution {dist!r}")
+    return trial.suggest_float(key, dist.low, dist.high, step=dist.step, log=dist.log)
 
 
 def read_enqueue(
@@ -99,15 +92,18 @@ def read_enqueue(
     read = []
     for entry in entries:
         if entry == "default":
-            own = {key: _own_value(key, base, choices) for key in space.params}
-            members = {key: _member(space.params[key], value) for key, value in own.items()}
-            if all(is_member for is_member, _ in members.values()):
-                read.append(_active(space, {key: value for key, (_, value) in members.items()}))
+            read += _default(space, {key: _own_value(key, base, choices) for key in space.params})
         elif isinstance(entry, Mapping):
             read.append({str(key): _enqueued_value(str(key), value, space) for key, value in entry.items()})
         else:
             raise UserError(f"hydra.sweeper.enqueue: {entry!r} is neither `default` nor {{key: value}}.")
     return read
+
+
+def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+    members = {key: _member(space.params[key], value) for key, value in own.items()}
+    inside = all(is_member for is_member, _ in members.values())
+    return [space.fill(lambda key: members[key][1])] if inside else []
 
 
 def _enqueued_value(key: str, value: Any, space: Space) -> Any:
@@ -119,14 +115,6 @@ def _enqueued_value(key: str, value: Any, space: Space) -> Any:
     return member
 
 
-def _active(space: Space, values: dict[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for key in space.order():
-        if space.active(key, kept):
-            kept[key] = values[key]
-    return kept
-
-
 def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
     try:
         return choices[key] if key in choices else OmegaConf.select(base, bare(key))
@@ -134,14 +122,14 @@ def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
         return None
 
 
-def _member(dist: BaseDistribution, value: Any) -> tuple[bool, Any]:
+def _member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     """Whether a distribution contains a value, and the value in the distribution's own type."""
     if isinstance(dist, CategoricalDistribution):
         for choice in dist.choices:
             if render(choice) == render(value) or (_numeric(choice) and _numeric(value) and choice == value):
                 return True, choice
         return False, None
-    if not _numeric(value) or not isinstance(dist, (IntDistribution, FloatDistribution)):
+    if not _numeric(value):
         return False, None
     number = float(value)
     steps = (number - dist.low) / dist.step if dist.step else 0.0

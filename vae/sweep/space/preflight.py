@@ -73,10 +73,9 @@ class Preflight:
             raise _not_composable(title, error) from error
 
     def _check(self, config: DictConfig, values: Mapping[str, Any]) -> None:
-        if self.check is None:
-            return
         try:
-            self.check(task_config(config))
+            if self.check:
+                self.check(task_config(config))
         except UserError as error:
             raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
 

@@ -53,7 +53,6 @@ EXHAUSTIVE = ("grid", "brute_force")
 """Samplers that run every combination once."""
 _ONE_SEQUENCE = ("grid", "qmc")
 """Samplers that walk through one sequence, which the seed fixes as a whole."""
-_SINGLE_OBJECTIVE = ("cmaes",)
 
 
 class NumberedSampler(BaseSampler):
@@ -108,18 +107,18 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
         open_ended: a custom search space adds keys that are not known beforehand.
     """
     name, parameters = _name_and_parameters(config, "sampler")
-    if name in _SINGLE_OBJECTIVE and objectives > 1:
-        raise UserError(
-            f"hydra/sweeper/sampler={name} has one objective, but there are {objectives}: use nsga2 or tpe."
-        )
+    if name == "cmaes" and objectives > 1:
+        raise UserError(f"hydra/sweeper/sampler={name} has one objective, not {objectives}: use nsga2 or tpe.")
     seed = parameters.pop("seed", None)
     if name == "tpe" and (space.conditions or open_ended):
         parameters["group"] = bool(parameters.get("multivariate", True))
+    values = {key: finite_values(key, dist) for key, dist in space.params.items()} if name in EXHAUSTIVE else {}
     if name == "grid":
-        parameters["search_space"] = _grid(space, open_ended)
-    if name == "brute_force":
-        for key, dist in space.params.items():
-            finite_values(key, dist)
+        if space.conditions or open_ended:
+            raise UserError(
+                f"hydra/sweeper/sampler={name} has no conditional keys: use hydra/sweeper/sampler=brute_force."
+            )
+        parameters["search_space"] = values
 
     def build(seed: int | None) -> BaseSampler:
         with warnings.catch_warnings():
@@ -143,13 +142,7 @@ def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     if name == "patient":
         wrapped = parameters.pop("wrapped", None)
         parameters["wrapped_pruner"] = make_pruner(wrapped) if wrapped else None
-
-    def build() -> BasePruner:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return _PRUNERS[name](**parameters)
-
-    return _checked(build, f"hydra/sweeper/pruner={name}")
+    return _checked(lambda: _PRUNERS[name](**parameters), f"hydra/sweeper/pruner={name}")
 
 
 def rehearse(pruner: BasePruner, name: str) -> None:
@@ -169,19 +162,15 @@ def rehearse(pruner: BasePruner, name: str) -> None:
 
 def _checked(build: Callable[[], Built], what: str) -> Built:
     try:
-        return build()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return build()
     except (TypeError, ValueError) as error:
         raise UserError(f"{what}: {error}") from error
     except ArithmeticError as error:
         raise UserError(f"{what}: its parameters do not fit together ({error}).") from error
     except ImportError as error:
         raise UserError(f"{what} needs a package that is not installed: {error}") from error
-
-
-def _grid(space: Space, open_ended: bool) -> dict[str, list[Any]]:
-    if space.conditions or open_ended:
-        raise UserError("hydra/sweeper/sampler=grid has no conditional keys: use hydra/sweeper/sampler=brute_force.")
-    return {key: finite_values(key, dist) for key, dist in space.params.items()}
 
 
 def size_of(name: str, space: Space) -> float:

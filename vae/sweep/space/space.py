@@ -1,24 +1,23 @@
 """The search space, from the config and the command line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution
 
 from vae.errors import UserError
 from vae.nested import bare
-from vae.sweep.space.distributions import distribution_of, finite_values, render, text_of
+from vae.sweep.space.distributions import Distribution, distribution_of, finite_values, render, text_of
 
 
 @dataclass(frozen=True)
 class Space:
     """What is swept, under which conditions, and what is fixed."""
 
-    params: Mapping[str, BaseDistribution]
+    params: Mapping[str, Distribution]
     """Dotted key, with the prefix of its override (`+`, `++`) if it has one -> distribution."""
     fixed: tuple[str, ...] = ()
     """Overrides that every trial gets."""
@@ -40,6 +39,14 @@ class Space:
                 raise UserError(f"hydra.sweeper.conditions: these keys wait for each other: {circle}.")
             done.extend(ready)
         return done
+
+    def fill(self, value_of: Callable[[str], Any]) -> dict[str, Any]:
+        """Key -> its value, for the keys that are active."""
+        values: dict[str, Any] = {}
+        for key in self.order():
+            if self.active(key, values):
+                values[key] = value_of(key)
+        return values
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Every combination once, without keys that are not active. Raises UserError if there are infinitely many."""
@@ -116,7 +123,7 @@ def _parse(parser: OverridesParser, lines: list[str], where: str) -> list[Overri
 
 
 def _read_conditions(
-    conditions: Mapping[str, Any], swept: Mapping[str, BaseDistribution]
+    conditions: Mapping[str, Any], swept: Mapping[str, Distribution]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     read: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, wanted in conditions.items():

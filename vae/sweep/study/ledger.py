@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ class Ledger:
         self.held: set[int] = set()
         """Numbers of the trials that this process runs, whose leases it renews."""
         self._storage = storage
-        self._study_id = storage.get_study_id_from_name(study.study_name)
+        self._study_id = study._study_id
         self._ids: dict[int, int] = {}
         self._taken: dict[int, Trial] = {}
 
@@ -206,16 +207,12 @@ class Ledger:
         self._note(number, LEASE, [self.owner, time.time()])
 
     def _back_to_queue(self, number: int) -> None:
-        try:
+        with suppress(UpdateFinishedTrialError):  # it has just ended, which is better
             self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)
-        except UpdateFinishedTrialError:
-            return  # it has just ended, which is better
 
     def _note(self, number: int, key: str, value: Any) -> None:
-        try:
+        with suppress(UpdateFinishedTrialError):
             self._storage.set_trial_user_attr(self._id(number), key, value)
-        except UpdateFinishedTrialError:
-            return
 
     def _id(self, number: int) -> int:
         if number not in self._ids:

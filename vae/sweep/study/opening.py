@@ -1,7 +1,6 @@
 """Opens a study: a new one with a record of what it searches, or an old one if it searches the same."""
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from vae.errors import UserError
+from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
@@ -77,7 +77,14 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     """
     storage = open_storage(place.storage)
     try:
-        study = _create_or_load(place.name, storage, search)
+        study = optuna.create_study(
+            storage=storage,
+            study_name=place.name,
+            directions=[StudyDirection[direction.upper()] for direction in search.record.directions],
+            sampler=search.sampler,
+            pruner=make_pruner(search.pruner, len(search.record.directions)),
+            load_if_exists=True,
+        )
         _refuse_difference(study, search.record)
         study.set_user_attr(RECORD, asdict(search.record))
         study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
@@ -85,20 +92,6 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     except STORAGE_ERRORS as error:
         raise unusable(place.storage, error) from error
     return study, storage
-
-
-def _create_or_load(name: str, storage: BaseStorage, search: Search) -> Study:
-    directions = search.record.directions
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=[StudyDirection[direction.upper()] for direction in directions],
-            sampler=search.sampler,
-            pruner=make_pruner(search.pruner, len(directions)),
-            load_if_exists=True,
-        )
 
 
 def _refuse_difference(study: Study, new: Record) -> None:
@@ -110,15 +103,12 @@ def _refuse_difference(study: Study, new: Record) -> None:
             raise UserError(f"study {study.study_name} exists with direction {', '.join(old)}, not {wanted}.")
         return
     before, now = Record(**recorded).lines(), new.lines()
-    if before == now:
-        return
     differences = [
-        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}"
-        for fact in sorted({*before, *now})
-        if before.get(fact) != now.get(fact)
+        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}\n"
+        for fact in sorted(differing([before, now]))
     ]
-    raise UserError(
-        f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
-        + "\n".join(["ones:", *differences])
-        + "\nResume it with the settings it had, or choose another study name."
-    )
+    if differences:
+        raise UserError(
+            f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
+            f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
+        )

@@ -98,22 +98,21 @@ def write_trials(study: Study, path: Path) -> None:
     front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
     names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
     params = sorted({key for trial in trials for key in trial.params})
-    header = ["number", "state", *names, "seconds", "epochs", *params]
-    recorded = [{**trial.user_attrs.get(FACTS, {}), **trial.user_attrs} for trial in trials]
-    attributes = sorted({key for facts in recorded for key in facts} - {*_INTERNAL, *header})
-    header += attributes
+    columns = ["number", "state", *names, "seconds", "epochs", *params]
     rows = []
-    for trial, facts in zip(trials, recorded, strict=True):
-        values = trial.values if trial.values and len(trial.values) == len(names) else [None] * len(names)
+    for trial in trials:
+        facts = {**trial.user_attrs.get(FACTS, {}), **trial.user_attrs}
+        own = {"number": trial.number, "state": trial.state.name.lower()}  # a failed trial is `fail`, as in Optuna
+        own |= zip(names, trial.values if trial.values and len(trial.values) == len(names) else [], strict=False)
         steps = max(trial.intermediate_values, default=None)
-        rows.append(
-            [trial.number, trial.state.name.lower(), *values]  # a failed trial is `fail`, as Optuna calls it
-            + [facts.get("seconds", seconds_of(trial)), facts.get("epochs", steps)]
-            + [trial.params.get(key) for key in params]
-            + [facts.get(key) for key in attributes]
-            + ([trial.number in front] if front else [])
-        )
-    write_whole(path, lambda file: csv.writer(file).writerows([header + (["pareto"] if front else []), *rows]))
+        own |= {"seconds": facts.get("seconds", seconds_of(trial)), "epochs": facts.get("epochs", steps)}
+        in_front = {"pareto": trial.number in front} if front else {}
+        rows.append({**facts, **dict.fromkeys([*names, *params]), **trial.params, **own, **in_front})
+    columns += sorted({key for row in rows for key in row} - {*_INTERNAL, *columns, "pareto"})
+    columns += ["pareto"] if front else []
+    write_whole(
+        path, lambda file: csv.writer(file).writerows([columns, *([row.get(c) for c in columns] for row in rows)])
+    )
 
 
 def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str]) -> None:

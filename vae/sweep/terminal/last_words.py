@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -50,25 +49,18 @@ def sum_up(
     shares = results.importances(study)
     if shares:
         say(wrap_parts("importance  ", [f"{key} {share:.2f}" for key, share in shares.items()], width))
-    if len(study.directions) > 1:
-        _say_front([best_line for best_line, _ in written], folder, say)
-    else:
-        for best_line, command in written:
-            apart = "   " if len(best_line) + len(command) + 3 <= width else "\n      "
-            say(f"{best_line}{apart}{command}")
+    several = len(study.directions) > 1
+    for line, again in written[:_MOST_FRONT_LINES]:
+        apart = "   " if len(line) + len(again) + 3 <= width else "\n      "
+        say(line if several else f"{line}{apart}{again}")
+    if several and best:
+        more = f"{len(best) - _MOST_FRONT_LINES} more, and " if len(best) > _MOST_FRONT_LINES else ""
+        say(f"      {more}how to train each again: at the top of its file in {os.path.relpath(folder / 'pareto')}")
     offline = "*/wandb/offline-run-*"
     if next(folder.glob(offline), None):
         say(f"W&B  wandb sync {os.path.relpath(folder)}/{offline}")
     there = [name for name in _FILES if (folder / name).exists()]
     say(f"results  {os.path.relpath(folder)}: {', '.join(there)}")
-
-
-def _say_front(lines: Sequence[str], folder: Path, say: Callable[[str], None]) -> None:
-    for line in lines[:_MOST_FRONT_LINES]:
-        say(line)
-    if lines:
-        more = f"{len(lines) - _MOST_FRONT_LINES} more, and " if len(lines) > _MOST_FRONT_LINES else ""
-        say(f"      {more}how to train each again: at the top of its file in {os.path.relpath(folder / 'pareto')}")
 
 
 def counts_text(ledger: Ledger, total: float) -> list[str]:
@@ -101,10 +93,8 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     overrides = setup.plan.repeats(trial)
     again = again_command(overrides, group, path)
     values = ", ".join(f"{value!r}" for value in trial.values)
-    results.write_best(
-        setup.program.job_config(trial.number, overrides),
-        path,
-        about=[f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"],
-        leave_out=[*setup.settings.ignore_on_resume, *([group] if group else [])],
-    )
+    about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
+    leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
+    config = setup.program.job_config(trial.number, overrides)
+    results.write_best(config, path, about=about, leave_out=leave_out)
     return f"best  #{trial.number}  {value_text(trial)}  {os.path.relpath(path)}", f"again: {again}"

@@ -24,13 +24,9 @@ _COLUMN_GAP = 2
 """Columns of the terminal between two columns of the table."""
 _BEST, _AGAIN, _LOST = "best", "again", "lost"
 """What the table says of a trial instead of its state."""
-_COLOURS = {
-    _BEST: "bold green",
-    RunState.RUNNING: "cyan",
-    RunState.PRUNED: "yellow",
-    RunState.FAILED: "red",
-    _AGAIN: "magenta",
-}
+_WITH_VALUE = (RunState.COMPLETE, RunState.PRUNED)
+_COLOURS = {_BEST: "bold green", _AGAIN: "magenta"}
+_COLOURS |= {RunState.RUNNING: "cyan", RunState.PRUNED: "yellow", RunState.FAILED: "red"}
 
 
 class Board:
@@ -62,10 +58,8 @@ class Board:
         self.console = console or Console(stderr=False, highlight=False, markup=False, soft_wrap=True)
         self._running: dict[int, float] = {}
         self._began = self._last_end = time.monotonic()
-        self._ended_before = self._ended(ledger.counts())
-        self._ended_now = self._ended_before
-        wanted = live and self.console.is_terminal
-        self._live = Live(console=self.console, auto_refresh=False) if wanted else None
+        self._ended_before = self._ended_now = self._ended(ledger.counts())
+        self._live = Live(console=self.console, auto_refresh=False) if live and self.console.is_terminal else None
 
     @property
     def width(self) -> int:
@@ -93,8 +87,7 @@ class Board:
             seconds = f"{time.monotonic() - began:.1f} s" if began else ""
             is_lost = outcome.cause == Cause.LOST and not trial.state.is_finished()
             state = _LOST if is_lost else state_of(trial)
-            has_value = state in (RunState.COMPLETE, RunState.PRUNED)
-            reason = f" ({outcome.reason})" if outcome.reason and not has_value else ""
+            reason = f" ({outcome.reason})" if outcome.reason and state not in _WITH_VALUE else ""
             self.console.print(f"#{trial.number} {state} {value_text(trial)}  {params_text(trial)}  {seconds}{reason}")
 
     def tick(self) -> None:
@@ -162,14 +155,8 @@ class Board:
             seconds = max(0.0, datetime.now().timestamp() - trial.datetime_start.timestamp())
         params = [number_text(trial.params[key]) if key in trial.params else "" for key in self._keys]
         steps = "" if step is None else f"{step}{of}"
-        return [
-            str(trial.number),
-            state,
-            value_text(trial),
-            steps,
-            "" if seconds is None else seconds_text(seconds),
-            *params,
-        ]
+        duration = "" if seconds is None else seconds_text(seconds)
+        return [str(trial.number), state, value_text(trial), steps, duration, *params]
 
     def _ended(self, counts: Mapping[RunState, int]) -> int:
         return counts[RunState.COMPLETE] + counts[RunState.PRUNED]
