@@ -8,7 +8,7 @@ import yaml
 from wandb_server import ENTITY, Run, WandbServer
 
 from vae.errors import UserError
-from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal, publish
+from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric, publish
 
 pytest.importorskip("wandb_workspaces", reason="the extra wandb is not installed")
 
@@ -20,8 +20,8 @@ SWEPT = {
     "data.batch_size": {"values": [64, 128]},
     "prior": {"values": ["flow", "vamp"]},
 }
-GOAL = StudyGoal("val/elbo", "maximize")
-STUDY = PublishedStudy("sizes", Project("vae-sweeps"), GOAL, SWEPT, RUNS, "bbbb", "why")
+TARGET = TargetMetric("val/elbo", "maximize")
+STUDY = PublishedStudy("sizes", Project("vae-sweeps"), TARGET, SWEPT, RUNS, "bbbb", "why")
 
 
 @pytest.fixture

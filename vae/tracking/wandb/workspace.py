@@ -31,10 +31,10 @@ class Project:
 
 
 @dataclass(frozen=True)
-class StudyGoal:
+class TargetMetric:
     """What a study optimises."""
 
-    metric: str
+    name: str
     """Column of the runs' summary: `val/elbo`."""
     direction: str
     """maximize | minimize"""
@@ -52,7 +52,7 @@ class PublishedStudy:
     name: str
     """Also the runs' group."""
     project: Project
-    goal: StudyGoal
+    target: TargetMetric
     swept: Mapping[str, Mapping[str, Any]]
     """Key -> `{"min": 2, "max": 64, "log": True}` or `{"values": [64, 128]}`."""
     run_ids: Sequence[str]
@@ -128,7 +128,7 @@ def _make_sweep(study: PublishedStudy) -> str:
     config = {
         "name": study.name,
         "method": "bayes",
-        "metric": {"name": study.goal.metric, "goal": study.goal.direction},
+        "metric": {"name": study.target.name, "goal": study.target.direction},
         "parameters": parameters or {"seed": {"values": [0]}},
     }
     where = study.project
@@ -154,7 +154,7 @@ def _config_path(key: str, given: Mapping[str, Any]) -> list[str]:
 
 def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
     """Section -> panels: the same in workspace and report."""
-    objective = reports.SummaryMetric(study.goal.metric)
+    objective = reports.SummaryMetric(study.target.name)
     columns = [
         reports.ParallelCoordinatesPlotColumn(_column(reports, key, given), display_name=key, log=given.get("log"))
         for key, given in study.swept.items()
@@ -164,13 +164,13 @@ def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
         columns=[*columns, reports.ParallelCoordinatesPlotColumn(objective)],
         layout=reports.Layout(w=24, h=10),
     )
-    importance = reports.ParameterImportancePlot(with_respect_to=study.goal.metric, layout=reports.Layout(w=12, h=10))
+    importance = reports.ParameterImportancePlot(with_respect_to=study.target.name, layout=reports.Layout(w=12, h=10))
     over_trials = reports.ScatterPlot(
         title="objective over trials",
         x=reports.SummaryMetric("trial"),
         y=objective,
-        running_ymax=not study.goal.minimised,
-        running_ymin=study.goal.minimised,
+        running_ymax=not study.target.minimised,
+        running_ymin=study.target.minimised,
         layout=reports.Layout(x=12, w=12, h=10),
     )
     places = [reports.Layout(x=12 * (i % 2), w=12, h=8) for i in range(len(CURVES))]
@@ -204,10 +204,10 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=SHOWN_RUNS),
         runset_settings=workspaces.RunsetSettings(
             filters=[workspaces.Metric("Group") == study.name],
-            order=[workspaces.Ordering(workspaces.Summary(study.goal.metric), ascending=study.goal.minimised)],
+            order=[workspaces.Ordering(workspaces.Summary(study.target.name), ascending=study.target.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
-            pinned_columns=[f"summary:{study.goal.metric}", *(_pinned(*swept) for swept in study.swept.items())],
+            pinned_columns=[f"summary:{study.target.name}", *(_pinned(*swept) for swept in study.swept.items())],
         ),
     )
 
@@ -217,11 +217,11 @@ def _pinned(key: str, given: Mapping[str, Any]) -> str:
 
 
 def _report(reports: Any, study: PublishedStudy) -> Any:
-    where, goal = study.project, study.goal
+    where, target = study.project, study.target
 
     def runset() -> Any:
         colours = {study.best_run_id: reports.RunSettings(color=BEST_COLOUR)} if study.best_run_id else {}
-        order = [reports.OrderBy(reports.SummaryMetric(goal.metric), ascending=goal.minimised)]
+        order = [reports.OrderBy(reports.SummaryMetric(target.name), ascending=target.minimised)]
         filters = f"Metric('Group') = '{study.name}'"
         return reports.Runset(
             where.entity, where.name, name=study.name, filters=filters, order=order, run_settings=colours
@@ -233,7 +233,7 @@ def _report(reports: Any, study: PublishedStudy) -> Any:
     for name, panels in _panels(reports, study).items():
         blocks += [reports.H2(name), reports.PanelGrid(runsets=[runset()], panels=panels)]
     title = f"Study {study.name}"[:128]
-    about = f"{len(study.run_ids)} runs; {goal.direction} {goal.metric}"
+    about = f"{len(study.run_ids)} runs; {target.direction} {target.name}"
     return reports.Report(
         project=where.name, entity=where.entity, title=title, description=about, blocks=blocks, width="fluid"
     )
