@@ -55,8 +55,8 @@ def main() -> None:
         whole = [
             seconds_of(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(given.runs)
         ]
-        inside = [seconds_of(lambda: write_page(read_records(folder), folder / "report.html")) for _ in range(given.runs)]
         page = folder / "report.html"
+        inside = [seconds_of(lambda: write_page(read_records(folder), page)) for _ in range(given.runs)]
         print(f"{processor()}; {given.trials:,} trials, n = {given.runs}")
         print(f"vae-report, as a command   {told(whole)}")
         print(f"  without starting Python, pictures remembered after the first  {told(inside)}")

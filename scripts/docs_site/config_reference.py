@@ -1,6 +1,6 @@
 """The reference of every config key, from the schema: what a person sets is what the code checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -13,19 +13,19 @@ from vae.sweep.options import PRUNERS, SAMPLERS
 from vae.sweep.settings import Sweeper
 
 ROOT = Path(__file__).resolve().parents[2]
-BOUNDS = {"at_least": "≥", "above": ">", "at_most": "≤", "below": "<"}
+BOUNDS = {"at_least": "≥", "above": "&gt;", "at_most": "≤", "below": "&lt;"}
 INTRODUCTION = """\
 # Config keys
 
-Every key that `python -m vae` takes, generated from the typed schema. `KEY=VALUE` sets one, `GROUP=OPTION` chooses an option;
-a key that the chosen option does not have is refused, and so is a value out of its bounds. Defaults are those of the schema; an
-option's own values are in the list above its table. `python -m vae --cfg job` prints a run's whole config.
+Every key that `python -m vae` takes, generated from the typed schema. `KEY=VALUE` sets one, `GROUP=OPTION` chooses an
+option; a key that the chosen option does not have is refused, and so is a value out of its bounds. Defaults are those
+of the schema; what an option sets stands beside its name. `python -m vae --cfg job` prints a run's whole config.
 """
 SWEEPER = """\
 ## sweep
 
-Keys of the sweeper: `hydra.sweeper.KEY`, for which `python -m vae` also takes `sweep.KEY`. They work in any Hydra program that
-has `hydra/sweeper=optuna`; [Sweeps](../SWEEPS.md) explains them together.
+Keys of the sweeper: `hydra.sweeper.KEY`, for which `python -m vae` also takes `sweep.KEY`. They work in any Hydra
+program that has `hydra/sweeper=optuna`; [Sweeps](../SWEEPS.md) explains them together.
 """
 
 
@@ -74,8 +74,8 @@ def distinct(options: Mapping[str, type]) -> dict[str, type]:
     return {name: option for name, option in options.items() if option().name == name}
 
 
-def rows(option: type, prefix: str, skip: set[str] = frozenset()) -> Iterator[tuple[str, str, str, str, str]]:  # type: ignore[assignment]
-    """Key, type, default, what is allowed, meaning; nested settings by their dotted keys."""
+def rows(option: type, prefix: str, skip: Collection[str] = ()) -> Iterator[tuple[str, str, str, str]]:
+    """Key, what it may be, default, meaning; nested settings by their dotted keys."""
     hints = get_type_hints(option)
     for field in fields(option):
         if field.name in skip:
@@ -85,7 +85,7 @@ def rows(option: type, prefix: str, skip: set[str] = frozenset()) -> Iterator[tu
             yield from rows(hints[field.name], f"{prefix}{field.name}.")
             continue
         meaning = describe(option, field.name)
-        yield (f"{prefix}{field.name}", type_name(hints[field.name]), text(default), allowed(field.metadata), meaning)
+        yield f"{prefix}{field.name}", values_of(hints[field.name], field.metadata), text(default), meaning
 
 
 def type_name(hint: Any) -> str:
@@ -102,11 +102,13 @@ def type_name(hint: Any) -> str:
     return {"int": "whole number", "float": "number", "str": "text", "bool": "true or false"}[name]
 
 
-def allowed(metadata: Mapping[str, Any]) -> str:
-    """The bounds or choices of a field."""
+def values_of(hint: Any, metadata: Mapping[str, Any]) -> str:
+    """What a key may be set to: its choices, or its type with its bounds."""
     if "choices" in metadata:
         return ", ".join(f"`{choice}`" for choice in metadata["choices"])
-    return " and ".join(f"{BOUNDS[name]} {bound:g}" for name, bound in metadata.items())
+    bounds = " and ".join(f"{BOUNDS[name]}&nbsp;{bound:g}" for name, bound in metadata.items())
+    name, _, null = type_name(hint).partition(" or null")
+    return f"{name} {bounds}".strip() + (", or null" if "or null" in type_name(hint) else null)
 
 
 def text(value: Any) -> str:
@@ -125,12 +127,12 @@ def sentence(option: type) -> str:
 
 def table(lines: Any) -> str:
     """Rows as a Markdown table; each key is an anchor."""
-    head = "| key | type | default | allowed | meaning |\n|---|---|---|---|---|"
+    head = "| key | value | default | meaning |\n|---|---|---|---|"
     body = [
-        f'| `{key}`{{ #{key} }} | {kind} | {f"`{default}`" if default else "empty"} | {bounds} | {escaped(meaning)} |'
-        for key, kind, default, bounds, meaning in lines
+        f"| `{key}`{{ #{key} }} | {value} | {f'`{default}`' if default else 'empty'} | {escaped(meaning)} |"
+        for key, value, default, meaning in lines
     ]
-    return "\n".join([head, *body, ""])
+    return "\n".join(['<div class="keys" markdown>\n', head, *body, "\n</div>\n"])
 
 
 def escaped(meaning: str) -> str:

@@ -15,16 +15,7 @@ class Doctests(griffe.Extension):
 
 
 def fenced(docstring: str) -> str:
-    """The docstring with a fence around each example.
-
-    >>> print(fenced("Adds.\\n\\n>>> 1 + 1\\n2").replace("`", "'"))
-    Adds.
-    <BLANKLINE>
-    '''pycon
-    >>> 1 + 1
-    2
-    '''
-    """
+    """The docstring with a fence around each example."""
     lines: list[str] = []
     inside = False
     for line in [*docstring.splitlines(), ""]:

@@ -1,11 +1,9 @@
-"""What mkdocs does not know by itself: pages generated from the code, pages outside docs/, links to files of the repository."""
+"""What mkdocs does not know by itself: pages generated from the code, pages outside docs/, links to other files."""
 
-import os
 import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import config_reference
 from mkdocs.config.defaults import MkDocsConfig
@@ -83,8 +81,15 @@ def api_pages() -> Iterator[tuple[str, str, str]]:
             rooms.setdefault(room(module), []).append(module)
     for name, modules in rooms.items():
         title = "vae" if name == "top" else f"vae.{name}"
-        blocks = [f"## `{module}` {{ #{module} }}\n\n::: {module}\n" for module in sorted(modules)]
+        blocks = [block(module) for module in sorted(modules)]
         yield title, f"reference/python/{name}.md", "\n".join([f"# {title}\n", *blocks])
+
+
+def block(module: str) -> str:
+    """A module under its name; of a package its docstring alone, because what it exports stands in its own module."""
+    package = (ROOT / Path(*module.split(".")) / "__init__.py").is_file()
+    options = "    options:\n      members: false\n" if package else ""
+    return f"## `{module}` {{ #{module} }}\n\n::: {module}\n{options}"
 
 
 def module_name(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What GitHub reads: workflows, issue templates, the citation. They parse, and say what setup.cfg and the Makefile say."""
+"""What GitHub reads: workflows, issue templates, the citation. They parse and agree with setup.cfg and the Makefile."""
 
 import configparser
 import re

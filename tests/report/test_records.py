@@ -1,12 +1,7 @@
 """What a report says of a study is what the study holds, whatever became of the study's folder."""
 
-import csv
-import io
 import json
 import re
-from contextlib import redirect_stdout
-from itertools import pairwise
-from pathlib import Path
 
 import optuna
 import pytest
@@ -14,18 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from vae.cli.compare import compare_runs, fitting_columns
-from vae.errors import UserError
 from vae.nested import differing
 from vae.report.read.grids import INCIDENTAL_KEYS, distribution
-from vae.report.read.places import find_folder, read_comparison, read_records
+from vae.report.read.places import read_records
 from vae.report.read.records import Execution
 from vae.report.show import pictures
 from vae.report.show.charts import charts, slots_of
-from vae.report.show.columns import columns
 from vae.report.show.page import by_rank, page
-from vae.report.show.words import headline
-from vae.run.folder import POINTS_PER_CURVE, curves_of
+from vae.report.show.words import conclusion
+from vae.states import RunState
 from vae.sweep.attributes import CONFIRMS, FACTS
 from vae.sweep.study.results import confirmations, ranked
 
@@ -69,9 +61,8 @@ def test_a_study_that_was_moved_keeps_its_pictures_and_links(study):
     records = read_records(moved)
     assert records.title == "sizes"
     assert all(path.is_relative_to(moved) for run in records.runs for path in run.folder.pictures.values())
-    assert sum(1 for run in records.runs if run.folder.pictures) == sum(
-        t.state == TrialState.COMPLETE for t in study.trials
-    )
+    pictured = [run.state for run in records.runs if run.folder.pictures]
+    assert pictured == [RunState.COMPLETE] * sum(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
 def test_a_study_without_a_finished_trial_says_so(tmp_path):
@@ -86,7 +77,7 @@ def test_a_study_without_a_finished_trial_says_so(tmp_path):
 def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     trial = make_trials(3)[0]
     folder = Study(tmp_path / "one", [trial]).folder
-    assert "Run 0 is the only complete run: val/elbo −" in headline(read_records(folder))
+    assert "Run 0 is the only complete run: val/elbo −" in conclusion(read_records(folder))
     storage = f"sqlite:///{tmp_path / 'bound.db'}"
     study = optuna.create_study(storage=storage, study_name="bound")
     asked = study.ask()
@@ -95,7 +86,7 @@ def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     folder = tmp_path / "bound"
     folder.mkdir()
     (tmp_path / "bound.db").rename(folder / "study.db")
-    assert headline(read_records(folder)) == "No complete run meets the constraints (1 complete)."
+    assert conclusion(read_records(folder)) == "No complete run meets the constraints (1 complete)."
 
 
 def test_damaged_lines_are_skipped_counted_and_said(study):
@@ -149,7 +140,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     (tmp_path / "two.db").rename(folder / "study.db")
     records = read_records(folder)
     assert sorted(records.best) == [0, 1, 2, 3]
-    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in headline(records)
+    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in conclusion(records)
     assert "pareto" in {chart.name for chart in charts(records)}
 
     again = optuna.create_study(
@@ -166,7 +157,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     assert [(c.mean, c.spread, c.seeds) for c in records.confirmed] == [(-101.0, 1.0, 3), (-106.0, 1.0, 3)]
     assert records.confirmed == confirmations(records.study, again)
     assert records.best == [best[1].number]
-    assert "Over 3 fresh seeds it gives −101 ± 1." in headline(records)
+    assert "Over 3 fresh seeds it gives −101 ± 1." in conclusion(records)
     assert "confirmation" in {chart.name for chart in charts(records)}
 
 
@@ -183,15 +174,6 @@ def test_runs_of_a_slot_do_not_overlap_and_no_process_has_more_slots_than_it_nee
         own = [run for run in runs if run.owner == owner]
         at_once = max((sum(other.begin <= run.begin < other.end for other in own) for run in own), default=0)
         assert len({slot for slot, run in zip(slots, runs, strict=True) if run.owner == owner}) == at_once
-
-
-@given(st.integers(0, 3000))
-def test_a_long_curve_is_thinned_and_keeps_its_last_row(rows):
-    curve = curves_of([{"epoch": epoch, "val/elbo": -float(epoch)} for epoch in range(1, rows + 1)])
-    epochs = curve.get("epoch", [])
-    assert len(epochs) <= max(POINTS_PER_CURVE, 1)
-    assert epochs[-1:] == ([rows] if rows else [])
-    assert len({b - a for a, b in pairwise(epochs)}) <= 1
 
 
 def test_pictures_keep_to_their_budget_best_runs_first(study, monkeypatch):
@@ -227,38 +209,3 @@ def test_keys_differ_where_a_value_differs_or_is_missing():
     ]
     assert differing(configs, INCIDENTAL_KEYS) == ["b", "c"]
     assert differing(configs[:1]) == differing([]) == []
-
-
-@pytest.mark.parametrize("name", ["missing", "empty"])
-def test_a_folder_that_is_no_run_and_no_study_is_refused(study, monkeypatch, name):
-    monkeypatch.chdir(study.folder.parent.parent)
-    Path("empty").mkdir()
-    (study.folder / "multirun.yaml").write_text("hydra: {sweeper: {study_name: sizes, storage: null}}\n")
-    for read in (lambda: read_records(find_folder(name)), lambda: read_comparison([name])):
-        with pytest.raises(UserError, match=rf"{name}.*In multirun/ there are: sizes\."):
-            read()
-    assert find_folder("sizes") == Path("multirun/sizes")
-
-
-def test_comparing_studies_and_runs_names_each_run_once(study, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with redirect_stdout(out):
-        compare_runs(["sizes", "multirun/sizes/trial_0001"], "all.csv", Path("out/page.html"))
-    rows = list(csv.DictReader(Path("all.csv").read_text().splitlines()))
-    assert sorted(row["run"] for row in rows) == sorted(f"multirun/sizes/trial_{n:04d}" for n in range(30))
-    records = read_comparison(["sizes"])
-    for column in columns(records):
-        assert {row[column.name] for row in rows} == {"" if v is None else str(v) for v in column.values}
-    assert "report out/page.html" in out.getvalue()
-    assert "sizes/trial_0000" in part(Path("out/page.html").read_text(), "data")["names"][0]
-
-
-@given(
-    st.lists(st.lists(st.text("ab", max_size=9), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(1, 40)
-)
-def test_a_table_is_as_wide_as_the_terminal_or_has_two_columns(rows, width):
-    kept, left_out = fitting_columns(rows, width)
-    assert [row[: 3 - left_out] for row in rows] == kept
-    needed = sum(max(map(len, column)) for column in zip(*kept, strict=True)) + 2 * (len(kept[0]) - 1)
-    assert needed <= width or len(kept[0]) == 2

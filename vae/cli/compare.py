@@ -83,9 +83,9 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         fitting, left_out = fitting_columns([short_keys(heads), *texts], console.width)
         console.print(text_table(fitting))
         if left_out:
-            console.print(f"{left_out} more columns do not fit the terminal: --csv has them, and the report")
+            console.print(f"{left_out} more columns do not fit the terminal: use --csv, or open the report")
     if len(rows) > MOST_ROWS:
-        console.print(f"the best {MOST_ROWS} of {len(rows):,} runs; --csv has all of them, and the report")
+        console.print(f"the best {MOST_ROWS} of {len(rows):,} runs; for all of them, use --csv or open the report")
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> Table:
@@ -99,7 +99,11 @@ def text_table(rows: Sequence[Sequence[str]]) -> Table:
 
 
 def fitting_columns(rows: Sequence[Sequence[str]], width: int) -> tuple[list[list[str]], int]:
-    """The leading columns that fit a terminal, at least two, and the number of those that do not."""
+    """The leading columns that fit a terminal, at least two, and the number of those that do not.
+
+    >>> fitting_columns([["run", "state", "val/elbo"], ["a", "complete", "-98.4"]], width=20)
+    ([['run', 'state'], ['a', 'complete']], 1)
+    """
     used, kept = 0, 0
     for column in zip(*rows, strict=True):
         used += max(map(len, column)) + COLUMN_GAP
@@ -110,7 +114,11 @@ def fitting_columns(rows: Sequence[Sequence[str]], width: int) -> tuple[list[lis
 
 
 def relative_names(names: Sequence[str]) -> list[str]:
-    """Folders without the part that they have in common."""
+    """Folders without the part that they have in common.
+
+    >>> relative_names(["multirun/sizes/0", "multirun/rates/0"])
+    ['sizes/0', 'rates/0']
+    """
     if len(names) < 2:
         return list(names)
     common = os.path.commonpath(names)

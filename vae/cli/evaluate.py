@@ -1,10 +1,10 @@
 """The command `vae-eval run=DIR`: what a finished run is worth, as a table, JSON, pictures and in W&B."""
 
 import sys
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -12,21 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vae.cli.exits import mistakes_explained
-from vae.config import RunConfig, describe, lookup, one_of, record_of
-from vae.config.schema import EvaluationConfig, WandbConfig
-from vae.data import Splits, load_splits
+from vae.config import describe, lookup, one_of
+from vae.config.schema import EvaluationConfig
 from vae.errors import UserError
-from vae.evaluation import check_measurable, why_no_likelihood
-from vae.models import VAE
-from vae.run.findings import examine, scalars
-from vae.run.folder import read_summary
+from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
-from vae.run.load import load_with_config
-from vae.states import RunState
-from vae.training.device import resolve_device
-
-if TYPE_CHECKING:
-    from vae.tracking.wandb.run import WandbRun
 
 SPLITS = ("test", "validation", "train")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
@@ -61,19 +51,6 @@ Writes evaluation.json, latents_test.npz and PNGs into DIR, and to W&B where the
 """
 
 
-@dataclass(frozen=True)
-class EvaluationRequest:
-    """What the command was asked for."""
-
-    folder: Path
-    """Of the run."""
-    split: str
-    device: str
-    settings: EvaluationConfig
-    given: Collection[str]
-    """Keys of the settings that were given; the others have this command's defaults."""
-
-
 def main() -> None:
     """Entry point of `vae-eval`."""
     wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
@@ -82,7 +59,10 @@ def main() -> None:
         print(HOW_TO_EVALUATE.format(keys="\n".join(keys)))
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
-        evaluate_run(read_request(sys.argv[1:]))
+        request = read_request(sys.argv[1:])
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        values, count = evaluate_finished(request, console)
+        print_values(console, request.folder, values, f"{count:,} {request.split} images")
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
@@ -111,69 +91,6 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
     if settings.nll_samples < 0:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
     return EvaluationRequest(Path(folder), split, device, settings, list(map(str, given)))
-
-
-def evaluate_run(request: EvaluationRequest) -> dict[str, Any]:
-    """Loads the run and its data, examines the model, prints the table."""
-    folder, split = request.folder, request.split
-    model, config = load_with_config(folder)
-    splits = data_of(folder, config)
-    settings = without_impossible(request, model, splits)
-    check_measurable(settings, model, splits)
-    device = resolve_device(request.device)
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    tracker, before = reopened(folder, config), read_summary(folder)
-    values = examine(
-        model.to(device),
-        splits.to(device),
-        settings,
-        folder,
-        console,
-        split=split,
-        picture=lambda name, path: tracker and tracker.image(name, path, before.get("best_epoch", 0)),
-    )
-    if tracker:
-        console.print(tracker.place)
-        # W&B keeps only the last summary that it is given.
-        tracker.finish({"state": RunState.COMPLETE.in_summary, **before, **scalars(values, split)})
-    print_values(console, folder, values, f"{len(getattr(splits, split)):,} {split} images")
-    return values
-
-
-def data_of(folder: Path, config: RunConfig) -> Splits:
-    """The data that the run was trained on. Raises UserError where it is gone."""
-    try:
-        return load_splits(config.data)
-    except UserError as error:
-        raise UserError(f"{folder}: the data of this run cannot be loaded any more.\n{error}") from error
-
-
-def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:
-    """The settings without those defaults that this run has nothing for. Raises UserError where one was asked for."""
-    no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
-    impossible = {
-        "nll_samples": why_no_likelihood(model, getattr(splits, request.split)),
-        "probes": no_labels,
-        "frechet": no_labels,
-    }
-    settings = request.settings
-    for key, reason in impossible.items():
-        value = getattr(settings, key)
-        if reason and value:
-            if key in request.given:
-                raise UserError(f"vae-eval: {key}={value}: {reason}")
-            print(f"left out: {key}. {reason}", file=sys.stderr)
-            settings = replace(settings, **{key: type(value)()})
-    return settings
-
-
-def reopened(folder: Path, config: RunConfig) -> "WandbRun | None":
-    """The run's own page in W&B, or None where it was not tracked there."""
-    if not isinstance(config.tracking, WandbConfig):
-        return None
-    from vae.tracking.wandb.run import WandbRun
-
-    return WandbRun.start(config.tracking, folder.resolve(), record_of(config))
 
 
 def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:

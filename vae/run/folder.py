@@ -78,7 +78,11 @@ def read_overrides(folder: Path) -> list[str]:
 
 
 def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Rows -> columns of numbers, thinned evenly; the last row is always kept."""
+    """Rows -> columns of numbers, thinned evenly; the last row is always kept.
+
+    >>> curves_of([{"epoch": 1, "val/elbo": -120.5}, {"epoch": 2}])
+    {'epoch': [1, 2], 'val/elbo': [-120.5, None]}
+    """
     step = -(-len(rows) // POINTS_PER_CURVE) or 1
     kept = rows[::-step][::-1]
     names = dict.fromkeys(key for row in kept for key, value in row.items() if isinstance(value, int | float))

@@ -69,7 +69,7 @@ function sortedRuns() {
   const values = column === "run" ? allRuns : column === "state" ? data.states : columnByName.get(column).values;
   const sign = descending ? -1 : 1;
   const isMissing = (value) => value === null || value === undefined;
-  return [...all].sort((i, j) => {
+  return [...allRuns].sort((i, j) => {
     const [a, b] = [values[i], values[j]];
     if (isMissing(a) || isMissing(b)) return isMissing(a) - isMissing(b);
     return sign * (isNumber(a) && isNumber(b) ? a - b : String(a).localeCompare(String(b), "en", { numeric: true }));

@@ -60,7 +60,11 @@ def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Rec
 
 
 def distribution(values: Sequence[Scalar]) -> BaseDistribution:
-    """The narrowest space that the values of one key may have been drawn from."""
+    """The narrowest space that the values of one key may have been drawn from.
+
+    >>> distribution([2, 10, 20])
+    IntDistribution(high=20, log=False, low=2, step=1)
+    """
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
         return CategoricalDistribution(list(dict.fromkeys(values)))
@@ -73,14 +77,13 @@ def distribution(values: Sequence[Scalar]) -> BaseDistribution:
 
 def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
     value, seconds, ended = folder.summary.get("value"), folder.summary.get("seconds"), folder.ended
-    timed = seconds and isinstance(seconds, int | float)
     return Run(
         name=name,
         state=RunState.from_summary(folder.summary.get("state")),
         params=params,
         values=(float(value),) if isinstance(value, int | float) else (),
         folder=folder,
-        execution=Execution(ended - seconds, ended) if ended and timed else None,
+        execution=Execution(ended - seconds, ended) if ended and seconds and isinstance(seconds, int | float) else None,
         reason=str(folder.summary.get("reason", "")),
     )
 

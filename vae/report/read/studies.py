@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import UserError
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, read_folder
+from vae.run.folder import RunFolder, curves_of, read_folder
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.study.ledger import lease_of
@@ -104,10 +104,9 @@ def _run(trial: FrozenTrial, place: Path | None) -> Run:
 def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:
     """A trial's files, with what the study alone has recorded: its facts, and a curve of the values reported to it."""
     attributes = {key: trial.user_attrs[key] for key in (FOLDER, WANDB_ID) if key in trial.user_attrs}
-    steps = sorted(trial.intermediate_values)
-    reported = {"epoch": list(steps), "reported": [trial.intermediate_values[step] for step in steps]} if steps else {}
+    rows = [{"epoch": step, "reported": value} for step, value in sorted(trial.intermediate_values.items())]
     summary = {**trial.user_attrs.get(FACTS, {}), **folder.facts, **attributes}
-    return replace(folder, summary=summary, curves=folder.curves or reported)
+    return replace(folder, summary=summary, curves=folder.curves or curves_of(rows))
 
 
 def _in_memory(stored: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:

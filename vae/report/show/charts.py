@@ -1,4 +1,4 @@
-"""Figures of a study, most of them Optuna's own, each with a sentence on what it shows. Returns them, writes nothing."""
+"""Figures of a study, most of them Optuna's own, each with a sentence on what it shows. Nothing is written."""
 
 import statistics
 import warnings
@@ -77,9 +77,8 @@ def _slices(records: Records, complete: Sequence[FrozenTrial], shares: dict[str,
         return
     name, target = records.objectives[0], _target(records)
     figure = draw.plot_slice(records.study, params=keys, target=target, target_name=name)
-    yield Chart(
-        "slice", f"{name} along each key", "A point per complete run; later runs have a stronger colour.", figure
-    )
+    caption = "A point per complete run; later runs have a stronger colour."
+    yield Chart("slice", f"{name} along each key", caption, figure)
 
 
 def _contours(records: Records, complete: Sequence[FrozenTrial], shares: dict[str, float]) -> Iterator[Chart]:
@@ -170,7 +169,12 @@ def _timeline(records: Records) -> Iterator[Chart]:
 
 
 def slots_of(executions: Sequence[Execution]) -> list[int]:
-    """A slot for each: the lowest free one of its process. No two of one slot overlap."""
+    """A slot for each: the lowest free one of its process. Executions in one slot do not overlap.
+
+    >>> from vae.report.read.records import Execution
+    >>> slots_of([Execution(0, 9), Execution(1, 3), Execution(4, 6)])
+    [0, 1, 1]
+    """
     ends: list[tuple[str, float]] = []
     slots = [0] * len(executions)
     for index in sorted(range(len(executions)), key=lambda i: (executions[i].begin, executions[i].end)):

@@ -16,7 +16,7 @@ from vae.report.read.records import Records, Run
 from vae.report.show.charts import charts
 from vae.report.show.columns import columns
 from vae.report.show.pictures import gallery
-from vae.report.show.words import failures, headline, overview
+from vae.report.show.words import conclusion, failures, overview
 from vae.states import RunState
 from vae.sweep.attributes import FOLDER
 
@@ -39,7 +39,7 @@ def page(records: Records, folder: Path) -> str:
     has_curves = any(run.folder.curves for run in records.runs)
     values = {
         "title": records.title,
-        "headline": headline(records),
+        "conclusion": conclusion(records),
         "facts": overview(records),
         "failures": failures(records),
         "damaged": records.damaged,

@@ -15,7 +15,7 @@ _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
 
 
-def headline(records: Records) -> str:
+def conclusion(records: Records) -> str:
     """What was found, in a few sentences."""
     complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
     if complete and not records.best:
@@ -72,7 +72,11 @@ def failures(records: Records) -> dict[str, list[str]]:
 
 
 def typeset(value: Any) -> str:
-    """A value as it is printed, with a minus sign instead of a hyphen."""
+    """A value as it is printed, with a minus sign instead of a hyphen.
+
+    >>> typeset(-98.40494), typeset("relu")
+    ('−98.405', 'relu')
+    """
     return precise_text(value).replace("-", "−") if isinstance(value, float) else str(value)
 
 

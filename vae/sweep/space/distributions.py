@@ -1,4 +1,4 @@
-"""One table: Hydra's override grammar <-> Optuna's distributions, both ways.
+"""One table between Hydra's override grammar and Optuna's distributions, both ways.
 
 `range` has one meaning everywhere: the stop is excluded. `interval` is a float range with both ends;
 `int(interval(..))` or a tag `int` makes it an integer range with both ends. A tag `log` samples on a logarithmic scale.
@@ -27,7 +27,12 @@ _WORDS = ("true", "false", "null", "nan", "inf")
 
 
 def distribution_of(override: Override) -> BaseDistribution:
-    """Sweep override -> distribution. Raises UserError with the key for a space that is empty or impossible."""
+    """Sweep override -> distribution. Raises UserError with the key for a space that is empty or impossible.
+
+    >>> from hydra.core.override_parser.overrides_parser import OverridesParser
+    >>> distribution_of(OverridesParser.create().parse_override("x=range(1,9,4)"))
+    IntDistribution(high=5, log=False, low=1, step=4)
+    """
     key, sweep = override.get_key_element(), override.value()
     written = override.get_value_string() if override.input_line else str(sweep)
     try:
@@ -58,7 +63,7 @@ def _range(sweep: RangeSweep) -> BaseDistribution:
         raise ValueError("its step is 0")
     count = math.ceil((stop - start) / step)
     if count < 1:
-        raise ValueError("it holds no value (the stop is excluded)")
+        raise ValueError("it contains no value (the stop is excluded)")
     low, high = sorted((start, start + (count - 1) * step))
     log = "log" in sweep.tags
     whole = isinstance(sweep.start, int) and isinstance(sweep.stop, int) and isinstance(sweep.step, int)
@@ -79,10 +84,10 @@ def _category(value: Any) -> Any:
 
 def _choice(values: list[Any]) -> BaseDistribution:
     if not values:
-        raise ValueError("there is nothing to choose from")
+        raise ValueError("it has no choices")
     for i, value in enumerate(values):
         if value in values[:i]:
-            raise ValueError(f"{render(value)} is there twice, or is equal to another choice")
+            raise ValueError(f"{render(value)} is listed twice, or is equal to another choice")
     return CategoricalDistribution(values)
 
 
@@ -104,7 +109,7 @@ def distribution_from(key: str, spec: Any) -> BaseDistribution:
         given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a step that does not end at high: high is lowered, as it says
+            warnings.simplefilter("ignore")  # that high is lowered to the last step below it
             return kinds[kind](**given)
     except (TypeError, ValueError) as error:
         raise UserError(f"hydra.sweeper.search_space.{key}: {error}") from error
@@ -128,7 +133,7 @@ def text_of(dist: BaseDistribution) -> str:
 
 
 def finite_values(key: str, dist: BaseDistribution) -> list[Any]:
-    """Every value of a distribution. Raises UserError for an interval, which has no end of them."""
+    """Every value of a distribution. Raises UserError for an interval, which has infinitely many."""
     if isinstance(dist, CategoricalDistribution):
         return list(dist.choices)
     if isinstance(dist, IntDistribution):
@@ -138,13 +143,13 @@ def finite_values(key: str, dist: BaseDistribution) -> list[Any]:
         count = int((Decimal(str(dist.high)) - low) / step) + 1
         return [float(low + i * step) for i in range(count)]
     raise UserError(
-        f"{key}={text_of(dist)} has no end of values, so not every combination can be run. "
+        f"{key}={text_of(dist)} has infinitely many values, so not every combination can be run. "
         "Use choice(...) or range(start, stop, step=...), or another sampler."
     )
 
 
 def corner_values(dist: BaseDistribution) -> list[Any]:
-    """Values whose configs stand for all: both ends of a range, every choice."""
+    """Values whose configs represent all of them: both ends of a range, every choice."""
     if isinstance(dist, CategoricalDistribution):
         return list(dist.choices)
     if isinstance(dist, (IntDistribution, FloatDistribution)):
@@ -153,7 +158,11 @@ def corner_values(dist: BaseDistribution) -> list[Any]:
 
 
 def render(value: Any) -> str:
-    """A value as the right side of an override."""
+    """A value as the right side of an override.
+
+    >>> render(1e-3), render("a b"), render(None)
+    ('0.001', "'a b'", 'null')
+    """
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
         notation = value[:1] in ("[", "{")  # a list or mapping, kept as it was written

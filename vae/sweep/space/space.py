@@ -1,4 +1,4 @@
-"""The search space: what is swept, under which conditions, and what is fixed."""
+"""The search space, from the config and the command line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution
 
 from vae.errors import UserError
+from vae.nested import bare
 from vae.sweep.space.distributions import distribution_of, finite_values, render, text_of
 
 
@@ -41,7 +42,7 @@ class Space:
         return done
 
     def combinations(self) -> Iterator[dict[str, Any]]:
-        """Every combination once, without the keys that are not active. Raises UserError if there is no end to them."""
+        """Every combination once, without keys that are not active. Raises UserError if there are infinitely many."""
         keys = self.order()
         choices = {key: finite_values(key, self.params[key]) for key in keys}
 
@@ -91,7 +92,7 @@ def read_space(
 
 
 def _bare(override: Override) -> str:
-    return override.get_key_element().lstrip("+~")
+    return bare(override.get_key_element())
 
 
 def _as_text(override: Override) -> str:
@@ -109,7 +110,7 @@ def _parse(parser: OverridesParser, lines: list[str], where: str) -> list[Overri
         if other is not override and (other.is_sweep_override() or override.is_sweep_override()):
             raise UserError(
                 f"{_bare(override)} is given twice on the {where}: {_as_text(other)} and {_as_text(override)}. "
-                "A key is either swept or fixed: leave one of the two out."
+                "A key is either swept or fixed: remove one of the two."
             )
     return list(overrides)
 
@@ -120,7 +121,7 @@ def _read_conditions(
     read: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, wanted in conditions.items():
         if key not in swept:
-            continue  # fixed on the command line: nothing depends on anything any more
+            continue  # it is fixed on the command line, so it has no condition any more
         if not isinstance(wanted, Mapping):
             raise UserError(f"hydra.sweeper.conditions.{key} must be {{other key: value or values}}, not {wanted!r}.")
         for other, values in wanted.items():

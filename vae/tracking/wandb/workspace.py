@@ -31,7 +31,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Goal:
+class StudyGoal:
     """What a study optimises."""
 
     metric: str
@@ -52,7 +52,7 @@ class PublishedStudy:
     name: str
     """Also the runs' group."""
     project: Project
-    goal: Goal
+    goal: StudyGoal
     swept: Mapping[str, Mapping[str, Any]]
     """Key -> `{"min": 2, "max": 64, "log": True}` or `{"values": [64, 128]}`."""
     run_ids: Sequence[str]
@@ -207,10 +207,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
             order=[workspaces.Ordering(workspaces.Summary(study.goal.metric), ascending=study.goal.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
-            pinned_columns=[
-                f"summary:{study.goal.metric}",
-                *(_pinned(key, given) for key, given in study.swept.items()),
-            ],
+            pinned_columns=[f"summary:{study.goal.metric}", *(_pinned(*swept) for swept in study.swept.items())],
         ),
     )
 
