@@ -62,6 +62,11 @@ def nll_bounds(
 
     Raises:
         UserError: for k below 1, and for pixels that have no likelihood.
+
+    >>> from vae.data import Split
+    >>> from vae.evaluation import nll_bounds
+    >>> [bound.k for bound in nll_bounds(vae.VAE(), Split(torch.zeros(3, 1, 28, 28, dtype=torch.uint8)), k=20)]
+    [1, 10, 20]
     """
     if k < 1:
         raise UserError(f"k must be at least 1 sample, but it is {k}.")

@@ -63,6 +63,15 @@ def measure(
     Returns:
         Names and numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension, and
         `in_words` a sentence.
+
+    >>> from pathlib import Path
+    >>> from vae.config.schema import EvaluationConfig
+    >>> from vae.data import Split, Splits
+    >>> from vae.evaluation import measure
+    >>> black = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))
+    >>> settings = EvaluationConfig(nll_samples=1)
+    >>> [name for name, _ in measure(vae.VAE(), Splits(black, black, black), settings, cache=Path("cache"))]
+    ['elbo', 'distortion', 'rate', 'nll_k1', 'nll_k1_standard_error', 'bits_per_dim', 'nll_curve']
     """
     images: Split = getattr(splits, split)
     yield from averages(model, images)

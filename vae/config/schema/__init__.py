@@ -9,7 +9,7 @@ from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, Folde
 from vae.config.schema.evaluation import EvaluationConfig
 from vae.config.schema.likelihood import DiscretisedLogisticConfig, GaussianConfig, LikelihoodConfig
 from vae.config.schema.model import ACTIVATION_NAMES, ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
-from vae.config.schema.objective import CapacityConfig, ElboConfig, ObjectiveConfig
+from vae.config.schema.objective import CapacityConfig, ElboConfig, ImportanceWeightedConfig, ObjectiveConfig
 from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConfig, SgdConfig
 from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
 from vae.config.schema.run import SCHEMA, RunConfig
@@ -32,6 +32,7 @@ __all__ = [
     "FolderConfig",
     "GaussianConfig",
     "HierarchicalConfig",
+    "ImportanceWeightedConfig",
     "LikelihoodConfig",
     "MlpConfig",
     "ModelConfig",

@@ -28,9 +28,18 @@ class ElboConfig(ObjectiveConfig):
     cycles: int = number(1, at_least=1)
     """Equal parts of the training in each of which a cyclic schedule rises over the first half; 1 for the others."""
     free_bits: float = number(0.0, at_least=0)
-    """Nats per latent dimension below which its rate, averaged over the batch, is not pressed; 0: off."""
+    """Nats per latent dimension below which its rate, averaged over the batch, has no gradient; 0: off."""
     sticking_the_landing: bool = False
     """Leave the score of q out of the gradient: less variance near the optimum (Roeder et al., 2017)."""
+
+
+@dataclass
+class ImportanceWeightedConfig(ObjectiveConfig):
+    """Minus the importance-weighted bound: iwae (Burda et al., 2016), dreg (Tucker et al., 2019)."""
+
+    name: str = "iwae"
+    samples: int = number(5, at_least=1)
+    """K, samples of z for each image and step; 1: the ELBO."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from vae.config.schema.evaluation import EvaluationConfig
 from vae.config.schema.fields import number
 from vae.config.schema.likelihood import DiscretisedLogisticConfig, GaussianConfig, LikelihoodConfig
 from vae.config.schema.model import ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
-from vae.config.schema.objective import CapacityConfig, ElboConfig, ObjectiveConfig
+from vae.config.schema.objective import CapacityConfig, ElboConfig, ImportanceWeightedConfig, ObjectiveConfig
 from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConfig, SgdConfig
 from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
 from vae.config.schema.tracking import TrackingConfig, WandbConfig
@@ -47,7 +47,7 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
         "gaussian": GaussianConfig,
         "discretised_logistic": DiscretisedLogisticConfig,
     },
-    "objective": {"elbo": ElboConfig, "capacity": CapacityConfig, "importance_weighted": ObjectiveConfig},
+    "objective": {"elbo": ElboConfig, "capacity": CapacityConfig, "importance_weighted": ImportanceWeightedConfig},
     "optimizer": {"adam": AdamConfig, "rmsprop": RmspropConfig, "sgd": SgdConfig},
     "trainer": {"default": TrainerConfig},
     "evaluation": {"default": EvaluationConfig},
