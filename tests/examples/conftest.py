@@ -20,7 +20,7 @@ class Example:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(), re.M | re.S)
-        self.commands = [line for block in blocks for line in block.splitlines()]
+        self.commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
 
     def run(self, command: str, *more: str) -> str:
         """What the command prints; `more` makes it short. It must succeed."""
