@@ -177,8 +177,10 @@ def growth(folder: Path) -> None:
 
 
 def _ask_and_tell(ledger: "Ledger", keys: Sequence[str]) -> float:  # noqa: F821  (imported where it is used)
+    from vae.sweep.study.ledger import Goal
+
     began = time.perf_counter()
-    trial = ledger.take(float("1e9"), exhaustive=False)
+    trial = ledger.take(Goal(1e9))
     assert trial is not None
     ledger.finish(trial.number, TrialState.COMPLETE, [sum(trial.suggest_float(key, 0, 1) for key in keys)])
     return time.perf_counter() - began

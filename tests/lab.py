@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from vae import VAE
-from vae.config import from_record
+from vae.config import settings_of
 from vae.data import Split, Splits
 from vae.models.likelihoods import Gaussian
 
@@ -15,7 +15,7 @@ SHAPE = (1, 8, 8)
 
 def option(group: str, name: str, **values: Any) -> Any:
     """The settings of a config group by the name of its part, as they are in a run's config."""
-    return getattr(from_record({group: {"name": name, **values}}), group)
+    return settings_of(group, {"name": name, **values})
 
 
 def binary_split(n=60, seed=0, labels=3):
@@ -30,10 +30,10 @@ def splits_of(n=60):
     return Splits(binary_split(200, 1), binary_split(20, 2), binary_split(n, 3))
 
 
-def small_vae(**parts):
+def small_vae(latent_size=4, **parts):
     """The same untrained model at each call."""
     torch.manual_seed(0)
-    return VAE(4, 16, image_shape=SHAPE, **parts)
+    return VAE(latent_size, 16, image_shape=SHAPE, **parts)
 
 
 class IdentityGaussian(Gaussian):

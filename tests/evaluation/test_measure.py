@@ -1,12 +1,14 @@
 """What an evaluation yields: all that was asked for, and no work besides."""
 
 import math
+import sys
 
 import pytest
 from lab import binary_split, small_vae, splits_of
 
 from vae.config.schema import EvaluationConfig
-from vae.evaluation import averages, infer_posteriors, measure
+from vae.errors import UserError
+from vae.evaluation import averages, check_measurable, infer_posteriors, measure
 
 
 def test_averages_do_not_depend_on_the_batch_size():
@@ -35,3 +37,12 @@ def test_posteriors_that_are_given_are_used_and_pictures_alone_need_none(tmp_pat
     assert dict(measure(model, splits, settings, cache=tmp_path, posteriors=posteriors)) == without
     alone = dict(measure(model, splits, EvaluationConfig(pictures=True), cache=tmp_path))
     assert set(alone) == {"elbo", "distortion", "rate"}
+
+
+def test_umap_without_its_package_says_what_to_install_before_anything_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    splits = splits_of()
+    with pytest.raises(UserError, match=r"pip install vae-sweeps\[umap\]"):
+        check_measurable(EvaluationConfig(pictures=True, umap=True), small_vae(), splits)
+    with pytest.raises(UserError, match=r"set evaluation\.pictures=true"):
+        check_measurable(EvaluationConfig(umap=True), small_vae(), splits)

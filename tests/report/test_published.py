@@ -7,7 +7,7 @@ import pytest
 from vae.errors import UserError
 from vae.report.read.places import read_records
 from vae.report.show.published import published_study
-from vae.tracking.wandb.workspace import Goal, Project, PublishedStudy
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal
 
 from .conftest import Study, make_trials
 
@@ -28,7 +28,7 @@ def test_keys_runs_and_the_best_are_those_of_the_study(study):
     assert published_study(read_records(study.folder), study.folder) == PublishedStudy(
         name="sizes",
         project=Project("mine"),
-        goal=Goal("val/elbo", "maximize"),
+        goal=StudyGoal("val/elbo", "maximize"),
         swept={
             "model.activation": {"values": ["relu", "tanh"]},
             "model.latent_size": {"min": 2, "max": 64, "log": True},

@@ -113,5 +113,5 @@ def test_conditions_that_wait_for_each_other_or_for_nobody_are_refused():
 
 
 def test_no_end_of_values_cannot_be_enumerated():
-    with pytest.raises(UserError, match="no end of values"):
+    with pytest.raises(UserError, match="infinitely many values"):
         list(space.read_space({"a": "interval(0,1)"}, []).combinations())

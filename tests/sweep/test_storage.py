@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy
 
 from vae.errors import UserError
-from vae.sweep.study.ledger import Ledger
+from vae.sweep.attributes import QUEUED
+from vae.sweep.study.ledger import Goal, Ledger
 from vae.sweep.study.storage import absolute, open_storage
 
 
@@ -77,7 +78,7 @@ def take_all(where: str, barrier, taken) -> None:
     ledger = Ledger(optuna.load_study(study_name="s", storage=storage), storage, f"owner {os.getpid()}", 60)
     ledger.enqueue("first", {"x": 0.25})
     barrier.wait(60)
-    while (trial := ledger.take(20, exhaustive=False)) is not None:
+    while (trial := ledger.take(Goal(20))) is not None:
         taken.put((trial.number, os.getpid()))
 
 
@@ -100,7 +101,7 @@ def test_a_waiting_trial_is_handed_to_exactly_one_process(tmp_path, kind):
     assert len(numbers) == len(set(numbers))
     trials = study.get_trials()
     assert [t.state.name for t in trials].count("RUNNING") == 20
-    assert sum(t.user_attrs.get("queued") == "first" and t.state.name != "FAIL" for t in trials) == 1
+    assert sum(t.user_attrs.get(QUEUED) == "first" and t.state.name != "FAIL" for t in trials) == 1
 
 
 def test_a_relative_file_is_the_same_from_every_folder(tmp_path, monkeypatch):

@@ -1,8 +1,8 @@
 """report.html, kept up to date while a multirun runs, by a process of its own at a low priority.
 
 Drawing takes a second of a processor that belongs to the trials, and no error in a report may reach a sweep. So a
-second process writes it, `vae-report FOLDER --watch`, until its standard input is closed: at the end, and also when the
-multirun is killed. Then it writes a last time.
+second process, `vae.report.watch`, writes it until its standard input is closed: at the end, and also when the multirun
+is killed. Then it writes a last time.
 """
 
 import os

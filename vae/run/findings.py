@@ -39,9 +39,11 @@ def examine(
     values: dict[str, Any] = {}
     images: Split = getattr(splits, split)
     pairs = settings.nll_samples * len(images)
+    latents = infer_posteriors(model, images) if settings.pictures else None
     with progress_bar(console, pairs, f"NLL, {settings.nll_samples:,} samples") as advance:
         bounds_begun = started
-        for name, value in measure(model, splits, settings, split=split, cache=cache_dir(), advance=advance):
+        measured = measure(model, splits, settings, split=split, cache=cache_dir(), posteriors=latents, advance=advance)
+        for name, value in measured:
             values[name] = value
             if name == "nll_curve":
                 values |= _nll_speed(model, pairs, time.perf_counter() - bounds_begun)
@@ -50,8 +52,7 @@ def examine(
     seconds = round(time.perf_counter() - started, 2)
     text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
     write_whole(folder / "evaluation.json", lambda file: file.write(text))
-    if settings.pictures:
-        latents = infer_posteriors(model, images)
+    if latents:
         write_latents(folder, split, latents)
         if latents.mu.shape[1] < 2:
             console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")

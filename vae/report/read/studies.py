@@ -16,7 +16,7 @@ from vae.report.read.records import Execution, Records, Request, Run
 from vae.run.folder import RunFolder, curves_of, read_folder
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
-from vae.sweep.study.ledger import lease_of
+from vae.sweep.study.lease import lease_of
 from vae.sweep.study.results import confirmations
 from vae.sweep.study.storage import absolute, open_storage
 from vae.sweep.terminal.words import space_text

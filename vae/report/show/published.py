@@ -11,7 +11,7 @@ from vae.errors import UserError
 from vae.report.read.records import Records
 from vae.run.folder import read_config
 from vae.sweep.attributes import WANDB_ID
-from vae.tracking.wandb.workspace import Goal, Project, PublishedStudy
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal
 
 
 def published_study(records: Records, folder: Path) -> PublishedStudy:
@@ -25,7 +25,7 @@ def published_study(records: Records, folder: Path) -> PublishedStudy:
     return PublishedStudy(
         name=records.title,
         project=_project(folder),
-        goal=Goal(records.objectives[0], "maximize" if records.maximise[0] else "minimize"),
+        goal=StudyGoal(records.objectives[0], "maximize" if records.maximise[0] else "minimize"),
         swept={key: _space(records, key) for key in records.keys},
         run_ids=[str(run_id) for run_id in ids if run_id],
         best_run_id=None if best is None else str(best),

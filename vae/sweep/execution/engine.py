@@ -1,8 +1,14 @@
-"""Ask, run, tell: the loop of a sweep. What to try comes from the study, how it runs from slots or a launcher."""
+"""The loop of a sweep: ask the study what to try, run it, tell the study how it ended.
+
+A trial's value goes one way:
+
+    space -> Ledger.take (study.ask), Plan.suggest -> Executor (slots | launcher) -> Ledger.finish (study.tell)
+"""
 
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
@@ -10,18 +16,18 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from vae.sweep.attributes import FACTS, FRESH_SEED, STARTS
+from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, STARTS
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_error
-from vae.sweep.execution.policy import Failures, Policy, metric, violation
+from vae.sweep.execution.policy import Failures, Policy
 from vae.sweep.space.plan import Plan
-from vae.sweep.study.ledger import Heart, Ledger
+from vae.sweep.study.ledger import Ledger
 
 _POLL_SECONDS = 0.5
 _STATES = {Cause.COMPLETE: TrialState.COMPLETE, Cause.PRUNED: TrialState.PRUNED}
 
 
 class Executor(Protocol):
-    """Runs jobs: Slots, or Batches of any launcher."""
+    """Runs jobs: Slots, or LauncherBatches of any launcher."""
 
     def free(self) -> int: ...
     def busy(self) -> bool: ...
@@ -38,135 +44,137 @@ class Watcher(Protocol):
     def tick(self) -> None: ...
 
 
+@dataclass
 class Engine:
-    """One sweep process on one study."""
+    """One sweep process on one study.
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        executor: Executor,
-        plan: Plan,
-        policy: Policy,
-        heart: Heart,
-        watcher: Watcher,
-        environment: Callable[[int], list[str]],
-        asked_to_stop: Event,
-    ) -> None:
-        self.ledger, self.executor, self.plan, self.policy = ledger, executor, plan, policy
-        self.heart, self.watcher, self.environment = heart, watcher, environment
-        self.asked_to_stop = asked_to_stop
-        self.failures = Failures(policy)
+    Args:
+        ledger: the study's trials.
+        plan: what to suggest, and the overrides of a trial's job.
+        environment: a trial's number -> further overrides, by which its job finds its trial.
+        executor: runs the jobs.
+        policy: when a trial is run again, and when the sweep is stopped.
+        watcher: is told what happens.
+    """
+
+    ledger: Ledger
+    plan: Plan
+    environment: Callable[[int], list[str]]
+    executor: Executor
+    policy: Policy
+    watcher: Watcher
+
+    def __post_init__(self) -> None:
+        self.failures = Failures(self.policy)
         self._next_recovery = 0.0
 
-    def run(self) -> None:
-        """Until the study has its total and nobody runs a trial of it. Raises UserError when it had better stop.
+    def run(self, asked_to_stop: Event) -> None:
+        """Runs until the study has reached its goal and none of its trials is running.
 
-        However it ends, by Ctrl-C as well, trials that this process runs go back into the study's queue.
+        However it ends, trials that this process runs go back into the study's queue. Raises UserError when the sweep
+        should stop, and KeyboardInterrupt when it was asked to.
         """
         try:
-            while self._turn():
+            while self._turn(asked_to_stop):
                 self.watcher.tick()
         finally:
             self.executor.stop()
-            for number in tuple(self.heart.running):
-                self.ledger.release(number)
-                self.heart.running.discard(number)
+            self.ledger.release_all()
 
-    def _turn(self) -> bool:
-        if self.asked_to_stop.is_set():
-            raise KeyboardInterrupt
+    def _turn(self, asked_to_stop: Event) -> bool:
+        _stop_if(asked_to_stop)
         self._recover()
         while self.executor.free() > 0:
-            if self.asked_to_stop.is_set():
-                raise KeyboardInterrupt
-            trial = self.ledger.take(self.policy.total, self.policy.exhaustive)
+            _stop_if(asked_to_stop)
+            trial = self.ledger.take(self.policy.goal)
             if trial is None:
                 break
-            self.heart.running.add(trial.number)
             self._launch(trial)
         if self.executor.busy():
             for number, outcome in self.executor.wait(_POLL_SECONDS):
                 self._settle(number, outcome)
             return True
-        if self.ledger.wanted(self.policy.total, self.policy.exhaustive) or self.ledger.trials(TrialState.RUNNING):
+        if not self.ledger.reached(self.policy.goal) or self.ledger.trials(TrialState.RUNNING):
             time.sleep(_POLL_SECONDS)  # another process runs the last trials, or has died with them
             return True
         return False
 
     def _recover(self) -> None:
         if time.monotonic() >= self._next_recovery:
-            self.ledger.recover(self.policy.max_retries)
+            self.ledger.recover(self.policy.limits.max_retries)
             self._next_recovery = time.monotonic() + max(_POLL_SECONDS, self.ledger.grace_seconds / 4)
 
-    def _launch(self, trial: Trial) -> None:
-        number = trial.number
-        self.plan.suggest(trial)
-        now = self.ledger.trial(number)
-        earlier = self._duplicate(now)
+    def _launch(self, asked: Trial) -> None:
+        number = asked.number
+        self.plan.suggest(asked)
+        trial = self.ledger.trial(number)
+        earlier = self._duplicate(trial)
         if earlier is not None and self.policy.duplicates == "reuse":
-            self._reuse(now, earlier)
+            self._reuse(trial, earlier)
             return
-        if earlier is not None and FRESH_SEED not in now.user_attrs:
-            self.ledger.note(number, duplicate_of=earlier.number, **{FRESH_SEED: self.plan.seed() + number})
-            now = self.ledger.trial(number)
-        overrides = [*self.plan.overrides(now), *self.environment(number)]
-        self.ledger.note(number, **{STARTS: int(now.user_attrs.get(STARTS, 0)) + 1})
+        if earlier is not None and FRESH_SEED not in trial.user_attrs:
+            self.ledger.note(number, {DUPLICATE_OF: earlier.number, FRESH_SEED: self.plan.seed() + number})
+            trial = self.ledger.trial(number)
+        overrides = [*self.plan.overrides(trial), *self.environment(number)]
+        self.ledger.note(number, {STARTS: int(trial.user_attrs.get(STARTS, 0)) + 1})
         try:
             self.executor.start(number, overrides)
         except (HydraException, OmegaConfBaseException) as error:
             self._settle(number, outcome_of_error(error))
             return
-        self.watcher.started(now)
+        self.watcher.started(trial)
 
     def _duplicate(self, trial: FrozenTrial) -> FrozenTrial | None:
-        """An earlier trial of the same configuration that has been brought to an end."""
+        """An earlier trial of the same configuration that is complete or pruned."""
         if self.policy.duplicates == "run" or trial.user_attrs.get(STARTS):
             return None
         ended = self.ledger.trials(TrialState.COMPLETE, TrialState.PRUNED)
         return next((t for t in ended if t.number != trial.number and t.params == trial.params), None)
 
     def _reuse(self, trial: FrozenTrial, earlier: FrozenTrial) -> None:
-        number = trial.number
-        kept = {k: v for k, v in earlier.user_attrs.items() if k == FACTS or k in self.policy.constraints}
-        self.ledger.note(number, **kept, duplicate_of=earlier.number)
+        measured = {FACTS, *self.policy.measures.constraints}
+        copied = {key: value for key, value in earlier.user_attrs.items() if key in measured}
+        self.ledger.note(trial.number, {**copied, DUPLICATE_OF: earlier.number})
         reason = f"the same configuration as trial {earlier.number}"
         if earlier.state == TrialState.COMPLETE:
-            self._end(number, Outcome(Cause.COMPLETE, tuple(earlier.values), reason))
+            self._end(trial.number, Outcome(Cause.COMPLETE, tuple(earlier.values), reason))
             return
         for step, value in earlier.intermediate_values.items():
-            self.ledger.report(number, step, value)
-        self._end(number, Outcome(Cause.PRUNED, reason=reason))
+            self.ledger.report(trial.number, step, value)
+        self._end(trial.number, Outcome(Cause.PRUNED, reason=reason))
 
     def _settle(self, number: int, outcome: Outcome) -> None:
-        """The end of a job: by cause."""
+        """The end of a job: a lost trial is run again, any other has ended."""
         if outcome.cause == Cause.LOST:
-            goes_on = self.ledger.lost(number, outcome.reason, self.policy.max_retries)
-            self.heart.running.discard(number)
+            is_queued = self.ledger.lost(number, outcome.reason, self.policy.limits.max_retries)
             self.watcher.ended(self.ledger.trial(number), outcome)
-            if not goes_on:
+            if not is_queued:
                 self.failures.add(self.ledger.trial(number), outcome)
             return
-        if outcome.cause == Cause.COMPLETE and self.policy.objectives:
-            attributes = self.ledger.trial(number).user_attrs
-            values = [metric(attributes, name, "objectives", number) for name in self.policy.objectives]
-            cause = Cause.COMPLETE if all(map(math.isfinite, values)) else Cause.NON_FINITE
-            outcome = Outcome(cause, tuple(values), f"objectives {values}" if cause == Cause.NON_FINITE else "")
+        if outcome.cause == Cause.COMPLETE and self.policy.measures.objectives:
+            values = self.policy.measures.objectives_of(self.ledger.trial(number))
+            is_finite = all(map(math.isfinite, values))
+            reason = "" if is_finite else f"objectives {list(values)}"
+            outcome = Outcome(Cause.COMPLETE if is_finite else Cause.NON_FINITE, values, reason)
         self._end(number, outcome)
 
     def _end(self, number: int, outcome: Outcome) -> None:
         state = _STATES.get(outcome.cause, TrialState.FAIL)
         if state == TrialState.COMPLETE:
-            attributes = self.ledger.trial(number).user_attrs
-            for name, bound in self.policy.constraints.items():
-                self.ledger.constrain(number, name, violation(bound, metric(attributes, name, "constraints", number)))
-        notes = {"cause": outcome.cause.value, "reason": outcome.reason} if outcome.reason else {}
+            for name, distance in self.policy.measures.violations_of(self.ledger.trial(number)).items():
+                self.ledger.constrain(number, name, distance)
         values = outcome.values if state == TrialState.COMPLETE else None
-        recorded = self.ledger.finish(number, state, values, **notes)
-        self.heart.running.discard(number)
-        if not recorded:
+        attributes = {CAUSE: outcome.cause.value, REASON: outcome.reason} if outcome.reason else {}
+        if not self.ledger.finish(number, state, values=values, attributes=attributes):
             return  # taken over by another process, whose result counts
-        self.watcher.ended(self.ledger.trial(number), outcome)
+        trial = self.ledger.trial(number)
+        self.watcher.ended(trial, outcome)
         if state == TrialState.FAIL:
-            self.failures.add(self.ledger.trial(number), outcome)
+            self.failures.add(trial, outcome)
         else:
             self.failures.success()
+
+
+def _stop_if(asked_to_stop: Event) -> None:
+    if asked_to_stop.is_set():
+        raise KeyboardInterrupt

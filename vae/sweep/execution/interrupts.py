@@ -8,33 +8,30 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def interruptible(say: Callable[[str], None], asked: threading.Event | None) -> Iterator[None]:
+def interruptible(say: Callable[[str], None], asked_to_stop: threading.Event | None) -> Iterator[None]:
     """SIGTERM, which a cluster sends before it takes a machine away, ends a sweep in order, as Ctrl-C does.
 
-    With `asked` the first only asks: the engine stops between two of its steps, never in the middle of a transaction.
-    Without it a job runs in this process, or a launcher waits for jobs, and is interrupted at once. The second Ctrl-C
-    does not disturb the order; the third ends it where it is.
+    With `asked_to_stop` the first signal only sets it: the engine stops between two of its steps, never during a
+    transaction. Without it, jobs of this process and launchers that wait for jobs are interrupted at once. The second
+    Ctrl-C prints a line and changes nothing; the third interrupts the orderly end.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.getsignal(one) for one in signals]
-    came = itertools.count(1)
+    signals_received = itertools.count(1)
 
     def interrupt(*_: object) -> None:
-        nth = next(came)
-        if nth == 1 and asked is not None:
-            asked.set()
+        nth = next(signals_received)
+        if nth == 1 and asked_to_stop is not None:
+            asked_to_stop.set()
             return
         if nth != 2:
             raise KeyboardInterrupt
         say("stopping: workers end and results are written. Ctrl-C again leaves that undone.")
 
-    for one in signals:
-        signal.signal(one, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for one, handler in zip(signals, before, strict=True):
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""How a trial ended, by cause; and from a Hydra job's return to it."""
+"""How a trial ended, by cause: from what Hydra returns for its job, or from what the job raised."""
 
 import math
 import numbers
@@ -26,11 +26,11 @@ class Cause(StrEnum):
     TIME_LIMIT = "time limit"
     """Not tried again."""
     ERROR = "error"
-    """Any other exception. Not tried again; the same one several times running stops the sweep."""
+    """Any other exception. Not tried again; the same one several times in a row stops the sweep."""
     BAD_RETURN = "bad return value"
-    """Not a number, or not as many as there are objectives: stops the sweep, for every trial will do the same."""
+    """Not a number, or not one for each objective. Stops the sweep, since every trial would return the same."""
     LOST = "lost"
-    """Killed by a signal, or its machine went away. Tried again, a bounded number of times."""
+    """Killed by a signal, or its machine went down. Tried again, at most max_retries times."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Outcome:
     reason: str = ""
     """One line for a person."""
     signature: str = ""
-    """Same exception from the same place: same signature."""
+    """The exception's class and place: the same in trials that fail in the same way."""
     details: str = ""
     """The traceback, for the log."""
 
@@ -58,10 +58,14 @@ def outcome_of(job: JobReturn, objectives: int) -> Outcome:
 
 
 def outcome_of_value(value: Any, objectives: int) -> Outcome:
-    """Complete if these are finite numbers, as many as there are objectives; with none, whatever it is."""
-    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    """Complete if the value is one finite number for each objective, or if there are no objectives.
+
+    >>> outcome_of_value([1.5, 2], objectives=2).values, outcome_of_value(float("nan"), objectives=1).reason
+    ((1.5, 2.0), 'it returned nan')
+    """
     if objectives == 0:
         return Outcome(Cause.COMPLETE)
+    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     if len(listed) != objectives or not all(_is_number(x) for x in listed):
         wanted = "a number" if objectives == 1 else f"{objectives} numbers, one for each direction"
         return Outcome(Cause.BAD_RETURN, reason=f"it returned {value!r}, but must return {wanted}")
@@ -72,7 +76,7 @@ def outcome_of_value(value: Any, objectives: int) -> Outcome:
 
 
 def outcome_of_error(error: BaseException) -> Outcome:
-    """By the exception's class; torch is not imported to know its out-of-memory error."""
+    """By the exception's class. torch's out-of-memory error is known by its name, so that torch is not imported."""
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     details = "".join(traceback.format_exception(error))
     if isinstance(error, (Pruned, TrialPruned)):

@@ -1,111 +1,76 @@
-"""When a trial is run again, when a sweep is stopped, and which trials are within the bounds."""
+"""When a trial is run again, and when a sweep is stopped."""
 
 import logging
-import math
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
-from vae.sweep.attributes import FACTS, FRESH_SEED, STARTS
+from vae.sweep.execution.measures import Measures
 from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.study.ledger import Goal
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FailureLimits:
+    """How many failures a sweep bears."""
+
+    max_failure_rate: float = 1.0
+    """Share of the total that may fail; 0: none."""
+    max_retries: int = 2
+    """How often a lost trial is run again."""
+    same_error_limit: int = 3
+    """So many trials in a row that end in the same exception stop the sweep."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """When a trial is run again, and when a sweep is stopped."""
+    """The rules of a sweep."""
 
-    total: float
-    """Trials wanted in the study; infinity is not possible."""
-    exhaustive: bool = False
-    max_failure_rate: float = 1.0
-    max_retries: int = 2
-    same_error_limit: int = 3
+    goal: Goal
+    limits: FailureLimits
+    measures: Measures
     duplicates: str = "run"
-    objectives: Sequence[str] = ()
-    """Names of recorded metrics that are the objectives; empty: what the job returned."""
-    constraints: Mapping[str, str] = field(default_factory=dict)
-    """Metric -> bound such as `>= 5`."""
+    """What is done with a suggestion that has been tried before: reuse, reseed or run."""
 
 
 class Failures:
-    """Counts the failures of this session and knows when they are too many."""
+    """Counts the failures of this session and stops the sweep when they are too many."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self._total, self._limits = policy.goal.total, policy.limits
         self._count = 0
-        self._same: list[str] = []
+        self._last_error, self._in_a_row = "", 0
 
     def success(self) -> None:
-        """Whatever went wrong before, it does not always."""
-        self._same.clear()
+        """A trial did not fail: what failed before does not always fail."""
+        self._in_a_row = 0
 
     def add(self, trial: FrozenTrial, outcome: Outcome) -> None:
         """Raises UserError when the failures look like a bug, or are more than max_failure_rate."""
         if outcome.details:
-            log.error("trial %d: %s\n%s", trial.number, outcome.reason, outcome.details)
+            _log.error("trial %d: %s\n%s", trial.number, outcome.reason, outcome.details)
         self._count += 1
+        which = f"trial {trial.number} ({', '.join(f'{key}={value}' for key, value in trial.params.items())})"
         if outcome.cause == Cause.BAD_RETURN:
-            raise UserError(f"trial {trial.number} ({_shown(trial)}): {outcome.reason}.")
+            raise UserError(f"{which}: {outcome.reason}.")
         if outcome.cause == Cause.ERROR:
             self._add_error(outcome)
-        if self._count > self._policy.max_failure_rate * self._policy.total:
+        if self._count > self._limits.max_failure_rate * self._total:
             raise UserError(
-                f"{self._count} of {self._policy.total:g} trials failed, more than hydra.sweeper.max_failure_rate="
-                f"{self._policy.max_failure_rate:g} allows; the last was trial {trial.number} ({_shown(trial)}): "
-                f"{outcome.reason}. Finished trials are kept; the same command goes on."
+                f"{self._count} of {self._total:g} trials failed, more than hydra.sweeper.max_failure_rate="
+                f"{self._limits.max_failure_rate:g} allows; the last was {which}: "
+                f"{outcome.reason}. Finished trials are kept; the same command resumes the sweep."
             )
 
     def _add_error(self, outcome: Outcome) -> None:
-        if self._same and self._same[-1] != outcome.signature:
-            self._same.clear()
-        self._same.append(outcome.signature)
-        if len(self._same) >= self._policy.same_error_limit:
+        self._in_a_row = self._in_a_row + 1 if outcome.signature == self._last_error else 1
+        self._last_error = outcome.signature
+        if self._in_a_row >= self._limits.same_error_limit:
             raise UserError(
-                f"{len(self._same)} trials in a row ended in the same exception, which looks like a bug and not like "
-                f"bad luck: {outcome.reason} ({outcome.signature}). Finished trials are kept: mend it and go on with "
-                "the same command. hydra.sweeper.same_error_limit sets how many it takes."
+                f"{self._in_a_row} trials in a row ended in the same exception, which looks like a bug and not like "
+                f"bad luck: {outcome.reason} ({outcome.signature}). Finished trials are kept: fix it, and the same "
+                "command resumes the sweep. hydra.sweeper.same_error_limit sets how many it takes."
             )
-
-
-_BOUNDS: Mapping[str, Callable[[float, float], float]] = {
-    ">=": lambda value, bound: bound - value,
-    "<=": operator.sub,
-    ">": lambda value, bound: math.nextafter(bound, math.inf) - value,
-    "<": lambda value, bound: value - math.nextafter(bound, -math.inf),
-}
-
-
-def violation(bound: str, value: float) -> float:
-    """How far a metric is beyond its bound; 0 or less is within. Raises UserError if the bound cannot be read."""
-    for sign, distance in _BOUNDS.items():
-        text = bound.strip()
-        if text.startswith(sign):
-            try:
-                return distance(value, float(text.removeprefix(sign)))
-            except ValueError:
-                break
-    raise UserError(f"hydra.sweeper.constraints: {bound!r} is no bound. Expected >= 5, <= 5, > 5 or < 5.")
-
-
-def metric(attributes: Mapping[str, Any], name: str, setting: str, number: int) -> float:
-    attributes = {**attributes.get(FACTS, {}), **attributes}
-    value = attributes.get(name)
-    if isinstance(value, str):  # not finite: kept as text
-        return float(value)
-    if not isinstance(value, (int, float)):
-        have = sorted(k for k, v in attributes.items() if isinstance(v, (int, float)) and k not in (STARTS, FRESH_SEED))
-        raise UserError(
-            f"hydra.sweeper.{setting} names {name}, but trial {number} recorded no such metric. "
-            f"It recorded: {', '.join(have) or 'none (vae.sweep.trial.current().set_attrs does)'}."
-        )
-    return float(value)
-
-
-def _shown(trial: FrozenTrial) -> str:
-    return ", ".join(f"{key}={value}" for key, value in trial.params.items())

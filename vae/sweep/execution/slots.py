@@ -1,7 +1,7 @@
-"""Slots: worker processes that live as long as the sweep. One trial each; a free one takes the next trial at once.
+"""Slots: worker processes that live as long as the sweep. Each runs one trial; a free one takes the next at once.
 
-Every slot is a process pool of one, so that a slot has an environment of its own (its GPU), and a worker that dies
-takes nothing with it but its trial.
+Each slot is a process pool of one, so that it has an environment of its own (its GPU), and a worker that dies takes
+only its trial with it.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -26,74 +26,77 @@ from pebble import ProcessExpired, ProcessPool
 from vae.errors import UserError
 from vae.sweep.execution import worker
 from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.program import HydraProgram
 
 _THREADS = "OMP_NUM_THREADS"
 _MOST_FAILED_STARTS = 2
-_GONE_SECONDS = 2.0
-_NO_WORKER = "worker processes cannot be started; the lines above say why. hydra.sweeper.slots=false does without them."
+_VANISHED_SECONDS = 2.0
+_NO_WORKER = "worker processes cannot be started; the lines above say why. hydra.sweeper.slots=false needs none."
 
 
 class _Slot:
     """One worker process and the job that it runs."""
 
-    def __init__(self, setup: tuple[Any, ...], gpu: str | None) -> None:
+    def __init__(self, worker_setup: tuple[Any, ...], gpu: str | None) -> None:
         self.number = -1
         self.future: Future[Outcome] | None = None
         context = get_context("spawn")
         self._pid = context.Value("q", 0)
         self._pool = ProcessPool(
-            max_workers=1, context=context, initializer=worker.begin, initargs=(*setup, gpu, self._pid)
+            max_workers=1, context=context, initializer=worker.set_up, initargs=(*worker_setup, gpu, self._pid)
         )
-        self._gone_since = 0.0
+        self._vanished_since = 0.0
 
-    def schedule(self, number: int, config: DictConfig, objectives: int, timeout: float | None) -> None:
-        """Raises RuntimeError if the worker died while it was idle."""
-        self.number, self._gone_since = number, 0.0
+    def schedule(self, number: int, config: DictConfig, objectives: int, timeout_seconds: float | None) -> None:
+        """Runs a trial. Raises RuntimeError if the worker died while it was idle."""
+        self.number, self._vanished_since = number, 0.0
         self._pid.value = 0
-        with _deaf_to_interrupts():
-            self.future = self._pool.schedule(worker.run, (config, objectives), timeout=timeout)
+        with _interrupts_ignored():
+            self.future = self._pool.schedule(worker.run_in_worker, (config, objectives), timeout=timeout_seconds)
 
     def vanished(self) -> bool:
-        """Whether the worker has gone without a word: a job that calls os._exit(0) looks to the pool like no end."""
+        """Whether the worker has ended unnoticed by the pool, which does not see that a job calls os._exit(0)."""
         if self._pid.value == 0 or _alive(self._pid.value):
             return False
-        self._gone_since = self._gone_since or time.monotonic()
-        return time.monotonic() - self._gone_since > _GONE_SECONDS  # a worker that was killed is reported before
+        self._vanished_since = self._vanished_since or time.monotonic()
+        # The pool reports a worker that was killed, which takes it a moment.
+        return time.monotonic() - self._vanished_since > _VANISHED_SECONDS
 
     def stop(self) -> None:
         """Tells the worker to end; `close` waits for it."""
         self._pool.stop()  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Ends the worker; a job that runs gets a moment to put its things in order."""
+        """Ends the worker; a running job gets a moment to close its files."""
         self.stop()
         self._pool.join()
 
 
 class Slots:
-    """Runs jobs in `capacity` worker processes."""
+    """Runs jobs in worker processes.
+
+    Args:
+        program: the program; UserError is raised if workers could not import its function or unpickle its callbacks.
+        capacity: how many workers.
+        objectives: how many numbers a job must return.
+        timeout_seconds: a job that runs longer is stopped; None: no limit.
+    """
 
     def __init__(
-        self,
-        capacity: int,
-        compose: Callable[[int, Sequence[str]], DictConfig],
-        context: HydraContext,
-        task: TaskFunction,
-        objectives: int,
-        timeout_seconds: float | None,
+        self, program: HydraProgram, capacity: int, objectives: int, timeout_seconds: float | None = None
     ) -> None:
         self.capacity, self.objectives, self.timeout_seconds = capacity, objectives, timeout_seconds
-        self._compose = compose
+        self._program = program
         base = version.getbase()
-        _require_picklable(context)
-        self._setup = (task_reference(task), context, None if base is None else str(base))
+        _require_picklable(program.context)
+        self._worker_setup = (task_reference(program.task), program.context, None if base is None else str(base))
         self._gpus = visible_gpus()
         self._slots: dict[int, _Slot] = {}
         self._failed_starts = 0
 
     def __enter__(self) -> "Slots":
         self._threads_before = os.environ.get(_THREADS)
-        # Before a worker starts: a program that imports torch at its top does so before any initializer runs.
+        # Set before a worker starts: a program may import torch before the worker's initializer runs.
         os.environ.setdefault(_THREADS, str(max(1, cores() // self.capacity)))
         return self
 
@@ -112,12 +115,12 @@ class Slots:
 
     def start(self, number: int, overrides: Sequence[str]) -> None:
         """Starts a trial in a free slot. Raises what Hydra raises if its config cannot be composed."""
-        config = self._compose(number, overrides)
+        config = self._program.job_config(number, overrides)
         index = next(i for i in range(self.capacity) if i not in self._busy())
         for _ in range(2):
             try:
                 slot = self._slots.get(index) or self._open(index)
-                slot.schedule(number, config, self.objectives, self.timeout_seconds)
+                slot.schedule(number, config, objectives=self.objectives, timeout_seconds=self.timeout_seconds)
                 return
             except RuntimeError:  # its worker died while it was idle
                 self._close(index)
@@ -132,7 +135,7 @@ class Slots:
             if slot.future and slot.future.done():
                 outcome = self._outcome(slot.future)
             elif slot.vanished():
-                outcome = Outcome(Cause.LOST, reason="its worker ended in the middle with exit code 0")
+                outcome = Outcome(Cause.LOST, reason="its worker exited with code 0 before the job had ended")
             else:
                 continue
             slot.future = None
@@ -153,7 +156,7 @@ class Slots:
 
     def _open(self, index: int) -> _Slot:
         gpu = self._gpus[index % len(self._gpus)] if self._gpus else None
-        self._slots[index] = _Slot(self._setup, gpu)
+        self._slots[index] = _Slot(self._worker_setup, gpu)
         return self._slots[index]
 
     def _close(self, index: int) -> None:
@@ -167,7 +170,7 @@ class Slots:
         except TimeoutError:
             return Outcome(Cause.TIME_LIMIT, reason=f"it ran longer than {self.timeout_seconds:g} s")
         except ProcessExpired as error:
-            return Outcome(Cause.LOST, reason=f"its worker {_how(error.exitcode)}")
+            return Outcome(Cause.LOST, reason=f"its worker {_exit_text(error.exitcode)}")
         except BrokenProcessPool:
             self._failed_starts += 1
             if self._failed_starts > _MOST_FAILED_STARTS:
@@ -183,9 +186,9 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _how(exit_code: int) -> str:
+def _exit_text(exit_code: int) -> str:
     if exit_code >= 0:
-        return f"ended with exit code {exit_code}"
+        return f"exited with code {exit_code}"
     name = signal.Signals(-exit_code).name
     hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
     return f"was killed by {name}{hint}"
@@ -201,8 +204,7 @@ def visible_gpus() -> list[str]:
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [gpu for gpu in chosen.split(",") if gpu.strip()]
-    found = [path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*")]
-    return [str(i) for i in range(len(found))]
+    return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 def task_reference(task: TaskFunction) -> tuple[str, str]:
@@ -228,8 +230,8 @@ def _require_picklable(context: HydraContext) -> None:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """A worker that begins inherits it: Ctrl-C is for the sweep, which ends its workers in order."""
+def _interrupts_ignored() -> Iterator[None]:
+    """A worker that starts here ignores Ctrl-C, which is for the sweep: it ends its workers in order."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

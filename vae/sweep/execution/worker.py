@@ -1,4 +1,4 @@
-"""Inside a worker process: it is set up once and then runs one Hydra job after the other."""
+"""Inside a worker process, which is set up once and then runs one Hydra job after the other."""
 
 import inspect
 import os
@@ -34,8 +34,16 @@ class _Worker:
     busy = False
 
 
-def begin(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
-    """Once per process: the program's function, Hydra's globals, this slot's GPU, and an end with the sweep."""
+def set_up(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
+    """Once per process: the program's function, Hydra's globals, this slot's GPU, and the watch on the sweep.
+
+    Args:
+        task: module and name of the program's function.
+        context: Hydra's config loader and callbacks.
+        version_base: the `version_base` of the program's `hydra.main`.
+        gpu: id of the GPU that this process sees; None: all of them.
+        pid: an integer in shared memory.
+    """
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
@@ -43,11 +51,11 @@ def begin(task: tuple[str, str], context: HydraContext, version_base: str | None
     version.setbase(version_base)
     setup_globals()
     _Worker.context, _Worker.pid = context, pid
-    _Worker.task = _find(*task)
+    _Worker.task = _import_task(*task)
 
 
-def run(config: DictConfig, objectives: int) -> Outcome:
-    """One job from its composed config; what it prints goes into its folder. Never raises."""
+def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
+    """Runs one job from its composed config; what it prints goes into its folder. Never raises."""
     _Worker.busy, _Worker.pid.value = True, os.getpid()
     try:
         folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir")))
@@ -63,24 +71,24 @@ def run(config: DictConfig, objectives: int) -> Outcome:
         return outcome_of(job, objectives)
     except KeyboardInterrupt:  # by SIGTERM: the job has been unwound, its files are closed
         os._exit(128 + signal.SIGTERM)
-    except (Exception, SystemExit) as error:  # sys.exit() in a job; or its folder or config cannot be made
+    except (Exception, SystemExit) as error:  # sys.exit() in a job, or its folder cannot be made
         return outcome_of_error(error)
     finally:
         _Worker.busy = False
 
 
-def _find(module: str, name: str) -> TaskFunction:
-    found: Any = import_module(module)
+def _import_task(module: str, name: str) -> TaskFunction:
+    function: Any = import_module(module)
     for part in name.split("."):
-        found = getattr(found, part)
-    return inspect.unwrap(found)  # type: ignore[no-any-return]  # what hydra.main has decorated
+        function = getattr(function, part)
+    return inspect.unwrap(function)  # type: ignore[no-any-return]  # without the decorator hydra.main
 
 
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
-        os._exit(1)  # the sweep was killed: a trial that nobody hears of must not go on beside its second run
+        os._exit(1)  # the sweep was killed, and the trial will be run again: it must not run twice at a time
 
 
 def _on_terminate(*_: object) -> None:
@@ -91,7 +99,7 @@ def _on_terminate(*_: object) -> None:
 
 @contextmanager
 def _output_to(path: Path) -> Iterator[None]:
-    """Everything that is printed, by C code as well, goes to the end of a file."""
+    """Everything that is printed, by C code as well, is appended to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -73,10 +73,7 @@ def _record(config: DictConfig, master: DictConfig, parsed: Sequence[Override]) 
         config.hydra.overrides.hydra = [*master.hydra.overrides.hydra, *own]
         settings = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(
-            overrides=list(task),
-            kv_sep=settings.kv_sep,
-            item_sep=settings.item_sep,
-            exclude_keys=settings.exclude_keys,
+            overrides=list(task), kv_sep=settings.kv_sep, item_sep=settings.item_sep, exclude_keys=settings.exclude_keys
         )
 
 

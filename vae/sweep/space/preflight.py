@@ -1,4 +1,4 @@
-"""Is the space one that the program can run? Its corners are composed before a study exists.
+"""Checks, before a study exists, that the program can run the space: its corners are composed.
 
 Every end of a range and every choice is composed at least once, under every combination of config groups that are
 swept (a parameter that only one of two models has is found here, not in trial 31). Nothing is created on disk.
@@ -6,6 +6,7 @@ swept (a parameter that only one of two models has is found here, not in trial 3
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -21,37 +22,106 @@ from vae.sweep.space.composer import task_config
 from vae.sweep.space.distributions import corner_values, overrides_of, text_of
 from vae.sweep.space.space import Space
 
-Compose = Callable[[Sequence[str]], DictConfig]
-"""Overrides -> the config of a job, `hydra` included."""
+_COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
 _MOST_GROUP_COMBINATIONS = 64
 
 
-def preflight(space: Space, compose: Compose, groups: Sequence[str], check: str | None = None) -> DictConfig:
-    """Composes the corners; returns the config with no swept key set. Raises UserError with the first key that fails.
+@dataclass(frozen=True)
+class Preflight:
+    """Composes configs of a space before any trial does.
 
-    `groups` are those of the swept keys that are config groups; `check` is a `module:function` that is called with
-    each corner's config.
+    Args:
+        space: what is swept.
+        compose: overrides -> the config of a job, `hydra` included.
+        groups: the swept keys that are config groups.
+        check: the program's own check, called with each config; raises UserError.
     """
-    if not space.params:
-        raise UserError(
-            "the search space is empty. Sweep a key on the command line, for example 'x=interval(0, 1)', "
-            "or set hydra.sweeper.params. No study was created."
-        )
-    checked = callable_of(check, "hydra.sweeper.check") if check else None
-    base = _compose(compose, list(space.fixed), "the fixed overrides")
-    for values in corners(space, groups):
-        config = _compose_corner(space, compose, values, groups)
-        if checked:
-            _apply(checked, config, values)
-    return base
 
+    space: Space
+    compose: Callable[[Sequence[str]], DictConfig]
+    groups: Sequence[str] = ()
+    check: Callable[..., Any] | None = None
 
-def compose_values(space: Space, compose: Compose, values: Mapping[str, Any], check: str | None) -> None:
-    """One trial's values, those of a custom search space among them. Raises UserError if they do not fit."""
-    written = overrides_of(values)
-    config = _compose(compose, [*space.fixed, *written], " ".join(written))
-    if check:
-        _apply(callable_of(check, "hydra.sweeper.check"), config, values)
+    def check_corners(self) -> DictConfig:
+        """Returns the config with no swept key set. Raises UserError with the first key that does not fit."""
+        if not self.space.params:
+            raise UserError(
+                "the search space is empty. Sweep a key on the command line, for example 'x=interval(0, 1)', "
+                "or set hydra.sweeper.params. No study was created."
+            )
+        base = self._composed([], "the fixed overrides")
+        for values in corners(self.space, self.groups):
+            try:
+                config = self._compose(overrides_of(values))
+            except _COMPOSE_ERRORS as error:
+                raise self._diagnosis(values, error) from error
+            self._check(config, values)
+        return base
+
+    def check_values(self, values: Mapping[str, Any]) -> None:
+        """One trial's values, those of a custom search space among them. Raises UserError if they do not fit."""
+        overrides = overrides_of(values)
+        self._check(self._composed(overrides, " ".join(overrides)), values)
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        return self.compose([*self.space.fixed, *overrides])
+
+    def _composed(self, overrides: Sequence[str], title: str) -> DictConfig:
+        try:
+            return self._compose(overrides)
+        except _COMPOSE_ERRORS as error:
+            raise _not_composable(title, error) from error
+
+    def _check(self, config: DictConfig, values: Mapping[str, Any]) -> None:
+        try:
+            if self.check:
+                self.check(task_config(config))
+        except UserError as error:
+            raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
+
+    def _diagnosis(self, values: Mapping[str, Any], error: Exception) -> UserError:
+        """Which key it was: each is composed alone with the groups that were chosen."""
+        chosen = overrides_of({group: values[group] for group in self.groups if group in values})
+        try:
+            config = self._compose(chosen)
+        except _COMPOSE_ERRORS as group_error:
+            return _not_composable(" ".join(chosen), group_error)
+        for key, value in values.items():
+            if key in self.groups:
+                continue
+            try:
+                self._compose([*chosen, *overrides_of({key: value})])
+            except _COMPOSE_ERRORS as key_error:
+                explanation = self._no_such_key(key, config, chosen) or self._does_not_fit(key, config, key_error)
+                return UserError(f"{explanation} No study was created.")
+        return _not_composable(" ".join(overrides_of(values)), error)
+
+    def _no_such_key(self, key: str, config: DictConfig, chosen: Sequence[str]) -> str | None:
+        parent, _, leaf = bare(key).rpartition(".")
+        try:
+            node = OmegaConf.select(config, parent) if parent else task_config(config)
+        except OmegaConfBaseException:
+            node = None
+        if node is not None and (not isinstance(node, DictConfig) or leaf in node or key.startswith("+")):
+            return None
+        keys = [str(k) for k in node] if isinstance(node, DictConfig) else []
+        where = f" With {' '.join(chosen)}" if chosen else ""
+        has = f"{where} {parent or 'it'} has: {one_of(leaf, keys)}" if keys else where
+        message = f"{bare(key)}: no such key.{has}".replace("Choices: ", "")
+        if not chosen:
+            return message
+        group = chosen[0].partition("=")[0]
+        return f"{message} hydra.sweeper.conditions={{{key}: {{{group}: ...}}}} sweeps it where it exists."
+
+    def _does_not_fit(self, key: str, config: DictConfig, error: Exception) -> str:
+        dist, name = self.space.params[key], bare(key)
+        if isinstance(dist, FloatDistribution) and isinstance(OmegaConf.select(config, name), int):
+            whole = f"range({int(dist.low)}, {int(dist.high) + 1})"
+            return (
+                f"{name} is an integer, but the space is {text_of(dist)}. "
+                f"Use {f'tag(log, {whole})' if dist.log else whole}, or choice(...)."
+            )
+        return f"{name}: the space is {text_of(dist)}, but {_first_lines(error)}"
 
 
 def corners(space: Space, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -73,81 +143,20 @@ def callable_of(path: str, key: str) -> Callable[..., Any]:
     """`module:function` or `module.function`. Raises UserError if it cannot be imported."""
     module, _, name = path.lstrip(".").replace(":", ".").rpartition(".")
     try:
-        found = getattr(import_module(module), name)
+        function = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"{key}={path} could not be imported ({error}). Expected my_module:function.") from error
-    if not callable(found):
+    if not callable(function):
         raise UserError(f"{key}={path} is not a function.")
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
-def _apply(check: Callable[..., Any], config: DictConfig, values: Mapping[str, Any]) -> None:
-    try:
-        check(task_config(config))
-    except UserError as error:
-        raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
+def _not_composable(title: str, error: Exception) -> UserError:
+    return UserError(f"{title} cannot be composed: {_first_lines(error)} No study was created.")
 
 
-def _compose(compose: Compose, overrides: list[str], what: str) -> DictConfig:
-    try:
-        return compose(overrides)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"{what} cannot be composed: {_told(error)} No study was created.") from error
-
-
-def _compose_corner(space: Space, compose: Compose, values: Mapping[str, Any], groups: Sequence[str]) -> DictConfig:
-    try:
-        return compose([*space.fixed, *overrides_of(values)])
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _diagnosis(space, compose, values, groups, error) from error
-
-
-def _diagnosis(
-    space: Space, compose: Compose, values: Mapping[str, Any], groups: Sequence[str], error: Exception
-) -> UserError:
-    """Which key it was: each is composed alone with the groups that were chosen."""
-    chosen = overrides_of({group: values[group] for group in groups if group in values})
-    try:
-        beside = compose([*space.fixed, *chosen])
-    except (HydraException, OmegaConfBaseException) as worse:
-        return UserError(f"{' '.join(chosen)} cannot be composed: {_told(worse)} No study was created.")
-    for key, value in values.items():
-        if key in groups:
-            continue
-        try:
-            compose([*space.fixed, *chosen, *overrides_of({key: value})])
-        except (HydraException, OmegaConfBaseException) as its_own:
-            return UserError(_explain(key, space, beside, chosen, its_own) + " No study was created.")
-    return UserError(f"{' '.join(overrides_of(values))} cannot be composed: {_told(error)} No study was created.")
-
-
-def _explain(key: str, space: Space, config: DictConfig, chosen: list[str], error: Exception) -> str:
-    dist, name = space.params[key], bare(key)
-    parent, _, leaf = name.rpartition(".")
-    try:
-        node = OmegaConf.select(config, parent) if parent else task_config(config)
-    except OmegaConfBaseException:
-        node = None
-    if node is None or (isinstance(node, DictConfig) and leaf not in node and not key.startswith("+")):
-        keys = [str(k) for k in node] if isinstance(node, DictConfig) else []
-        where = f" With {' '.join(chosen)}" if chosen else ""
-        has = f"{where}{' it' if not parent else f' {parent}'} has: {one_of(leaf, keys)}" if keys else where
-        told = f"{name}: no such key.{has}".replace("Choices: ", "")
-        group = chosen[0].partition("=")[0] if chosen else ""
-        return (
-            f"{told} hydra.sweeper.conditions={{{key}: {{{group}: ...}}}} sweeps it where it exists." if group else told
-        )
-    if isinstance(dist, FloatDistribution) and isinstance(OmegaConf.select(config, name), int):
-        low, high = int(dist.low), int(dist.high)
-        return (
-            f"{name} is an integer, but the space is {text_of(dist)}. "
-            f"Use {'tag(log, ' if dist.log else ''}range({low}, {high + 1}){')' if dist.log else ''}, or choice(...)."
-        )
-    return f"{name}: the space is {text_of(dist)}, but {_told(error)}"
-
-
-def _told(error: Exception) -> str:
-    """The first line of what Hydra or OmegaConf said, with what caused it, as one sentence."""
+def _first_lines(error: Exception) -> str:
+    """The first line of what Hydra or OmegaConf said, and that of its cause, as one sentence."""
     cause = error.__cause__
     lines = [str(e).strip().splitlines()[0] for e in (error, cause) if e is not None and str(e).strip()]
     return ": ".join(line.rstrip(".:") for line in dict.fromkeys(lines)) + "."

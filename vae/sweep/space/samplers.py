@@ -21,6 +21,7 @@ from vae.errors import UserError
 from vae.sweep import options
 from vae.sweep.space.distributions import finite_values
 from vae.sweep.space.space import Space
+from vae.text import last_part
 
 _SAMPLERS: Mapping[str, Callable[..., BaseSampler]] = {
     "tpe": samplers.TPESampler,
@@ -43,20 +44,29 @@ _PRUNERS: Mapping[str, Callable[..., BasePruner]] = {
     "threshold": pruners.ThresholdPruner,
     "wilcoxon": pruners.WilcoxonPruner,
 }
+_TABLES: Mapping[str, tuple[Mapping[str, Callable[..., Any]], Mapping[str, type]]] = {
+    "sampler": (_SAMPLERS, options.SAMPLERS),
+    "pruner": (_PRUNERS, options.PRUNERS),
+}
 Built = TypeVar("Built")
 EXHAUSTIVE = ("grid", "brute_force")
 """Samplers that run every combination once."""
 _ONE_SEQUENCE = ("grid", "qmc")
-"""Samplers whose trials are places in one sequence, which the seed fixes as a whole."""
-_SINGLE_OBJECTIVE = ("cmaes",)
+"""Samplers that walk through one sequence, which the seed fixes as a whole."""
 
 
 class NumberedSampler(BaseSampler):
-    """A sampler whose draws depend on its seed and the trial's number, and on nothing else.
+    """A sampler whose draws depend on its seed, the trial's number and the earlier trials, and on nothing else.
 
     A sampler with a plain seed begins its sequence anew in every session: a resumed or a second, concurrent sweep
-    would suggest the first trials once more. It also never asks the study to stop, which is possible only inside
-    `Study.optimize`: the engine counts combinations itself.
+    would suggest the first trials once more.
+
+    Args:
+        build: seed -> Optuna's sampler.
+        seed: seed of the search; None: a new search every time.
+        renew: build the sampler anew for each trial, with a seed of its own.
+        stops: the sampler asks the study to stop, which is possible only inside `Study.optimize`. It is not allowed
+            to: the engine counts combinations itself.
     """
 
     def __init__(self, build: Callable[[int | None], BaseSampler], seed: int | None, renew: bool, stops: bool) -> None:
@@ -90,21 +100,25 @@ class NumberedSampler(BaseSampler):
 def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, open_ended: bool = False) -> BaseSampler:
     """The sampler of `hydra.sweeper.sampler`. Raises UserError if it does not exist or does not fit the space.
 
-    `open_ended`: a custom search space adds keys that are not known beforehand.
+    Args:
+        config: its name and its parameters.
+        space: what is swept.
+        objectives: how many there are.
+        open_ended: a custom search space adds keys that are not known beforehand.
     """
-    name, parameters = _split(config, _SAMPLERS, options.SAMPLERS, "sampler")
-    if name in _SINGLE_OBJECTIVE and objectives > 1:
-        raise UserError(
-            f"hydra/sweeper/sampler={name} has one objective, but there are {objectives}: use nsga2 or tpe."
-        )
+    name, parameters = _name_and_parameters(config, "sampler")
+    if name == "cmaes" and objectives > 1:
+        raise UserError(f"hydra/sweeper/sampler={name} has one objective, not {objectives}: use nsga2 or tpe.")
     seed = parameters.pop("seed", None)
     if name == "tpe" and (space.conditions or open_ended):
         parameters["group"] = bool(parameters.get("multivariate", True))
+    values = {key: finite_values(key, dist) for key, dist in space.params.items()} if name in EXHAUSTIVE else {}
     if name == "grid":
-        parameters["search_space"] = _grid(space, open_ended)
-    if name == "brute_force":
-        for key, dist in space.params.items():
-            finite_values(key, dist)
+        if space.conditions or open_ended:
+            raise UserError(
+                f"hydra/sweeper/sampler={name} has no conditional keys: use hydra/sweeper/sampler=brute_force."
+            )
+        parameters["search_space"] = values
 
     def build(seed: int | None) -> BaseSampler:
         with warnings.catch_warnings():
@@ -112,14 +126,14 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
             return _SAMPLERS[name](seed=seed, **parameters)
 
     return _checked(
-        lambda: NumberedSampler(build, seed, renew=name not in _ONE_SEQUENCE, stops=name in EXHAUSTIVE),
+        lambda: NumberedSampler(build=build, seed=seed, renew=name not in _ONE_SEQUENCE, stops=name in EXHAUSTIVE),
         f"hydra/sweeper/sampler={name}",
     )
 
 
 def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     """The pruner of `hydra.sweeper.pruner`. Raises UserError if it does not exist, or there are several objectives."""
-    name, parameters = _split(config, _PRUNERS, options.PRUNERS, "pruner")
+    name, parameters = _name_and_parameters(config, "pruner")
     if name != "none" and objectives > 1:
         raise UserError(
             f"hydra/sweeper/pruner={name} compares one value, but there are {objectives} objectives: "
@@ -128,17 +142,11 @@ def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     if name == "patient":
         wrapped = parameters.pop("wrapped", None)
         parameters["wrapped_pruner"] = make_pruner(wrapped) if wrapped else None
-
-    def build() -> BasePruner:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return _PRUNERS[name](**parameters)
-
-    return _checked(build, f"hydra/sweeper/pruner={name}")
+    return _checked(lambda: _PRUNERS[name](**parameters), f"hydra/sweeper/pruner={name}")
 
 
 def rehearse(pruner: BasePruner, name: str) -> None:
-    """A decision in a study of two trials: Hyperband makes its brackets at its first. Raises UserError."""
+    """Lets it decide once in a study of two trials: Hyperband checks its parameters only then. Raises UserError."""
 
     def decide() -> bool:
         study = optuna.create_study(sampler=samplers.RandomSampler(seed=0))
@@ -154,19 +162,15 @@ def rehearse(pruner: BasePruner, name: str) -> None:
 
 def _checked(build: Callable[[], Built], what: str) -> Built:
     try:
-        return build()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return build()
     except (TypeError, ValueError) as error:
         raise UserError(f"{what}: {error}") from error
     except ArithmeticError as error:
-        raise UserError(f"{what}: its parameters do not go together ({error}).") from error
+        raise UserError(f"{what}: its parameters do not fit together ({error}).") from error
     except ImportError as error:
         raise UserError(f"{what} needs a package that is not installed: {error}") from error
-
-
-def _grid(space: Space, open_ended: bool) -> dict[str, list[Any]]:
-    if space.conditions or open_ended:
-        raise UserError("hydra/sweeper/sampler=grid knows no conditional keys: use hydra/sweeper/sampler=brute_force.")
-    return {key: finite_values(key, dist) for key, dist in space.params.items()}
 
 
 def size_of(name: str, space: Space) -> float:
@@ -175,26 +179,25 @@ def size_of(name: str, space: Space) -> float:
 
 
 def by_name(config: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The config of a `sampler` or `pruner` with its name, also where `_target_: optuna.samplers.TPESampler` names it.
+    """The config of a `sampler` or `pruner` with its name, also where `_target_: optuna.samplers.TPESampler` gives it.
 
-    Many configs say it so; the class tells the name. What it inherits from the default option is left out then.
+    Where a class gives the name, what the config inherits from the default option is left out.
     """
-    table, typed = (_SAMPLERS, options.SAMPLERS) if kind == "sampler" else (_PRUNERS, options.PRUNERS)
+    table, typed = _TABLES[kind]
     parameters = dict(config)
     name, target = str(parameters.pop("name", "none")), parameters.pop("_target_", None)
     if target is None:
         return {"name": name, **parameters}
-    classes = {made.__name__: known for known, made in table.items()} | {"MOTPESampler": "tpe"}
-    found = classes.get(str(target).rpartition(".")[2], str(target))
-    inherited = asdict(typed[name]()) if name in typed and name != found else {}
+    names = {optuna_class.__name__: known for known, optuna_class in table.items()} | {"MOTPESampler": "tpe"}
+    meant = names.get(last_part(str(target)), str(target))
+    inherited = asdict(typed[name]()) if name in typed and name != meant else {}
     own = {k: v for k, v in parameters.items() if k == "seed" or k not in inherited or v != inherited[k]}
-    return {"name": found, **own}
+    return {"name": meant, **own}
 
 
-def _split(
-    config: Mapping[str, Any], table: Mapping[str, Any], typed: Mapping[str, type], kind: str
-) -> tuple[str, dict[str, Any]]:
-    """Name and parameters that are set. Raises UserError with the choices for an unknown one of either."""
+def _name_and_parameters(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """The name, and the parameters that are set. Raises UserError with the choices for an unknown one of either."""
+    table, typed = _TABLES[kind]
     parameters = dict(config)
     name = str(parameters.pop("name", "none"))
     if name not in table:

@@ -1,23 +1,23 @@
-"""The search space: what is swept, under which conditions, and what is fixed."""
+"""The search space, from the config and the command line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from optuna.distributions import BaseDistribution
 
 from vae.errors import UserError
-from vae.sweep.space.distributions import distribution_of, finite_values, render, text_of
+from vae.nested import bare
+from vae.sweep.space.distributions import Distribution, distribution_of, finite_values, render, text_of
 
 
 @dataclass(frozen=True)
 class Space:
     """What is swept, under which conditions, and what is fixed."""
 
-    params: Mapping[str, BaseDistribution]
+    params: Mapping[str, Distribution]
     """Dotted key, with the prefix of its override (`+`, `++`) if it has one -> distribution."""
     fixed: tuple[str, ...] = ()
     """Overrides that every trial gets."""
@@ -40,8 +40,16 @@ class Space:
             done.extend(ready)
         return done
 
+    def fill(self, value_of: Callable[[str], Any]) -> dict[str, Any]:
+        """Key -> its value, for the keys that are active."""
+        values: dict[str, Any] = {}
+        for key in self.order():
+            if self.active(key, values):
+                values[key] = value_of(key)
+        return values
+
     def combinations(self) -> Iterator[dict[str, Any]]:
-        """Every combination once, without the keys that are not active. Raises UserError if there is no end to them."""
+        """Every combination once, without keys that are not active. Raises UserError if there are infinitely many."""
         keys = self.order()
         choices = {key: finite_values(key, self.params[key]) for key in keys}
 
@@ -91,7 +99,7 @@ def read_space(
 
 
 def _bare(override: Override) -> str:
-    return override.get_key_element().lstrip("+~")
+    return bare(override.get_key_element())
 
 
 def _as_text(override: Override) -> str:
@@ -109,18 +117,18 @@ def _parse(parser: OverridesParser, lines: list[str], where: str) -> list[Overri
         if other is not override and (other.is_sweep_override() or override.is_sweep_override()):
             raise UserError(
                 f"{_bare(override)} is given twice on the {where}: {_as_text(other)} and {_as_text(override)}. "
-                "A key is either swept or fixed: leave one of the two out."
+                "A key is either swept or fixed: remove one of the two."
             )
     return list(overrides)
 
 
 def _read_conditions(
-    conditions: Mapping[str, Any], swept: Mapping[str, BaseDistribution]
+    conditions: Mapping[str, Any], swept: Mapping[str, Distribution]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     read: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, wanted in conditions.items():
         if key not in swept:
-            continue  # fixed on the command line: nothing depends on anything any more
+            continue  # it is fixed on the command line, so it has no condition any more
         if not isinstance(wanted, Mapping):
             raise UserError(f"hydra.sweeper.conditions.{key} must be {{other key: value or values}}, not {wanted!r}.")
         for other, values in wanted.items():

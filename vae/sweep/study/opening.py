@@ -1,33 +1,34 @@
-"""Opening a study: a new one with a record of what it searches, or an old one, if it searches the same."""
+"""Opens a study: a new one with a record of what it searches, or an old one if it searches the same."""
 
 import json
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna import Study
-from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from vae.errors import UserError
+from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
+from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
 
 
 @dataclass(frozen=True)
 class Record:
-    """What makes the trials of a study comparable."""
+    """What makes the trials of a study comparable: a study is resumed only with the same."""
 
-    space: Mapping[str, str]
+    space: dict[str, str]
     """Key -> distribution, in words."""
-    directions: Sequence[str]
-    objectives: Sequence[str]
-    config: Mapping[str, str]
-    """Dotted key -> value of the program's config, less the swept keys and those that may differ."""
+    directions: list[str]
+    objectives: list[str]
+    config: dict[str, str]
+    """Dotted key -> value of the program's config, without the swept keys and those that may differ."""
 
     def lines(self) -> dict[str, str]:
         """One line per fact, by its name."""
@@ -36,6 +37,26 @@ class Record:
         if self.objectives:
             named["objectives"] = ", ".join(self.objectives)
         return {**named, **self.config}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a study searches, and how."""
+
+    record: Record
+    sampler: BaseSampler
+    pruner: Mapping[str, Any]
+    """Its config: a pruner is not part of an Optuna study, each job makes its own."""
+
+
+@dataclass(frozen=True)
+class StudyPlace:
+    """Where a study is found, and where its trials leave their files."""
+
+    name: str
+    storage: str
+    """As `storage.absolute` returns it."""
+    folder: Path
 
 
 def directions_of(direction: Any) -> list[str]:
@@ -49,60 +70,45 @@ def directions_of(direction: Any) -> list[str]:
     return listed
 
 
-def open_study(
-    name: str,
-    where: str,
-    record: Record,
-    sampler: BaseSampler,
-    pruner: BasePruner,
-    pruner_config: Mapping[str, Any],
-    heartbeat_seconds: float,
-) -> tuple[Study, BaseStorage]:
+def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> tuple[Study, BaseStorage]:
     """The study and its storage.
 
     Raises UserError, with the difference, if the study searches something else; StorageError if it cannot be kept.
     """
-    storage = open_storage(where)
+    storage = open_storage(place.storage)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study = optuna.create_study(
-                storage=storage,
-                study_name=name,
-                directions=[StudyDirection[d.upper()] for d in record.directions],
-                sampler=sampler,
-                pruner=pruner,
-                load_if_exists=True,
-            )
-        known = study.user_attrs.get(RECORD)
-        if known is not None:
-            _refuse_difference(name, Record(**known), record)
-        elif [d.name.lower() for d in study.directions] != list(record.directions):
-            old = [d.name.lower() for d in study.directions]
-            raise UserError(f"study {name} exists with direction {', '.join(old)}, not {', '.join(record.directions)}.")
-        study.set_user_attr(RECORD, {key: _json(value) for key, value in vars(record).items()})
-        study.set_user_attr(PRUNER, json.dumps(dict(pruner_config)))
+        study = optuna.create_study(
+            storage=storage,
+            study_name=place.name,
+            directions=[StudyDirection[direction.upper()] for direction in search.record.directions],
+            sampler=search.sampler,
+            pruner=make_pruner(search.pruner, len(search.record.directions)),
+            load_if_exists=True,
+        )
+        _refuse_difference(study, search.record)
+        study.set_user_attr(RECORD, asdict(search.record))
+        study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
         study.set_user_attr(HEARTBEAT, heartbeat_seconds)
     except STORAGE_ERRORS as error:
-        raise unusable(where, error) from error
+        raise unusable(place.storage, error) from error
     return study, storage
 
 
-def _json(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else list(value)
-
-
-def _refuse_difference(name: str, old: Record, new: Record) -> None:
-    before, now = old.lines(), new.lines()
-    if before == now:
+def _refuse_difference(study: Study, new: Record) -> None:
+    recorded = study.user_attrs.get(RECORD)
+    if recorded is None:
+        old = [direction.name.lower() for direction in study.directions]
+        if old != new.directions:
+            wanted = ", ".join(new.directions)
+            raise UserError(f"study {study.study_name} exists with direction {', '.join(old)}, not {wanted}.")
         return
+    before, now = Record(**recorded).lines(), new.lines()
     differences = [
-        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}"
-        for fact in sorted({*before, *now})
-        if before.get(fact) != now.get(fact)
+        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}\n"
+        for fact in sorted(differing([before, now]))
     ]
-    raise UserError(
-        f"study {name} exists and searches something else, so its trials cannot be compared with new ones:\n"
-        + "\n".join(differences)
-        + "\nGo on with the settings it had, or choose another study name."
-    )
+    if differences:
+        raise UserError(
+            f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
+            f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
+        )

@@ -1,1 +1,1 @@
-"""A sweep on the terminal."""
+"""What a person sees of a sweep: the live table, and the last words."""

@@ -8,7 +8,7 @@ from vae.text import number_text, result_text
 
 
 def value_text(trial: FrozenTrial) -> str:
-    """Its values, or the last that it reported."""
+    """A trial's values, or the last value that it reported."""
     if trial.values:
         return ", ".join(result_text(value) for value in trial.values)
     last = trial.last_step
@@ -16,12 +16,12 @@ def value_text(trial: FrozenTrial) -> str:
 
 
 def params_text(trial: FrozenTrial) -> str:
-    """All parameters in a line."""
+    """All parameters of a trial in one line."""
     return " ".join(f"{key}={number_text(value)}" for key, value in trial.params.items())
 
 
 def space_text(dist: BaseDistribution) -> str:
-    """`2..64 log`, `{64, 128}`: both ends belong to it."""
+    """`2..64 log`, `{64, 128}`: both ends are included."""
     if isinstance(dist, CategoricalDistribution):
         return "{" + ", ".join(render(choice) for choice in dist.choices) + "}"
     assert isinstance(dist, (IntDistribution, FloatDistribution))

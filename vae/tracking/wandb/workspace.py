@@ -31,7 +31,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Goal:
+class StudyGoal:
     """What a study optimises."""
 
     metric: str
@@ -52,7 +52,7 @@ class PublishedStudy:
     name: str
     """Also the runs' group."""
     project: Project
-    goal: Goal
+    goal: StudyGoal
     swept: Mapping[str, Mapping[str, Any]]
     """Key -> `{"min": 2, "max": 64, "log": True}` or `{"values": [64, 128]}`."""
     run_ids: Sequence[str]
