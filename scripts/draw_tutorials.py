@@ -53,7 +53,7 @@ def main() -> None:
             folders = [source / "multirun" / study / f"trial_{i:04d}" for i in range(len(labels))]
             save(photographed(window, curves(folders, labels), "body", WIDTH, 400), study)
         page = source / "multirun" / "search" / "report.html"
-        save(photographed(window, page, "#parallel-section", 1000, 900), "search")
+        save(photographed(window, page, "#parallel", 1000, 900), "search")
 
 
 def curves(folders: Sequence[Path], labels: Sequence[str]) -> Path:
