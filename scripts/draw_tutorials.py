@@ -19,7 +19,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures" / "tutorials"
 WIDTH = 760
-LARGEST_BYTES = 150_000
+LARGEST_BYTES, LARGEST_WIDTH = 140_000, 1000
 COPIES = {
     "latent_plane": "results/plane/latent_plane.png",
     "latent_manifold": "results/plane/latent_manifold.png",
@@ -53,7 +53,7 @@ def main() -> None:
             folders = [source / "multirun" / study / f"trial_{i:04d}" for i in range(len(labels))]
             save(photographed(window, curves(folders, labels), "body", WIDTH, 400), study)
         page = source / "multirun" / "search" / "report.html"
-        save(photographed(window, page, "#parallel-section", 1000, 900), "search")
+        save(photographed(window, page, "#parallel", 1000, 900), "search")
 
 
 def curves(folders: Sequence[Path], labels: Sequence[str]) -> Path:
@@ -107,15 +107,17 @@ def stacked(paths: Sequence[Path]) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """Small: at most so wide, with a palette."""
+    """As it is, or with the largest palette that is small enough."""
     image = image.convert("RGB")
-    if image.width > 1000:
-        image = image.resize((1000, round(image.height * 1000 / image.width)), Image.Resampling.LANCZOS)
+    if image.width > LARGEST_WIDTH:
+        height = round(image.height * LARGEST_WIDTH / image.width)
+        image = image.resize((LARGEST_WIDTH, height), Image.Resampling.LANCZOS)
     path = PICTURES / f"{name}.png"
-    for colours in (96, 48, 24, 16):
-        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
-        if path.stat().st_size < LARGEST_BYTES:
+    image.save(path, optimize=True)
+    for colours in (256, 96, 32, 16):
+        if path.stat().st_size <= LARGEST_BYTES:
             break
+        image.quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -1,5 +1,6 @@
 """The reference of every config key, from the schema: what a person sets is what the code checks."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -30,7 +31,19 @@ program that has `hydra/sweeper=optuna`; [Sweeps](../SWEEPS.md) explains them to
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """The page in Markdown; of a key that several options have, the first is the one that links lead to."""
+    text, seen = whole(), set()
+
+    def once(anchor: re.Match[str]) -> str:
+        first = anchor[0] not in seen
+        seen.add(anchor[0])
+        return anchor[0] if first else ""
+
+    return re.sub(r"\{ #\S+ \}", once, text)
+
+
+def whole() -> str:
+    """Group by group, then the sweeper."""
     parts = [INTRODUCTION, "## Top level\n", table(rows(RunConfig, "", skip=set(SCHEMA)))]
     for group, options in SCHEMA.items():
         parts += [f"## {group}\n", *of_group(group, options)]

@@ -20,7 +20,7 @@ class Example:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(), re.M | re.S)
-        self.commands = [line for block in blocks for line in block.splitlines()]
+        self.commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
 
     def run(self, command: str, *more: str) -> str:
         """What the command prints; `more` makes it short. It must succeed."""
@@ -33,7 +33,7 @@ class Example:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=280,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -21,7 +21,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path) -> None:
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     (tmp_path / "notebook.py").write_text("\n\n".join([*code, CHECKS]))
     done = subprocess.run(
-        [sys.executable, "notebook.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
+        [sys.executable, "notebook.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "results/latest/latent_plane.png").is_file()

@@ -49,6 +49,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(path), f"{name(page)}: {link}"
 
 
+def test_what_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = [path for path in re.findall(r"`((?:vae|conf|tests|scripts)/[^`]*)`", text) if "NAME" not in path]
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    source = "".join(path.read_text() for path in (ROOT / "vae").rglob("*.py"))
+    tables = set(re.findall(r"`(_?[A-Z]{4,})(?:\[\"\w+\"\])?`", text)) - {"NAME", "VAE_DATA"}
+    assert [name for name in tables if not re.search(rf"^{name}\b.*=", source, re.M)] == []
+
+
 def test_every_page_is_in_the_navigation() -> None:
     nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2]
     listed = set(re.findall(r"[\w/]+\.md", nav))

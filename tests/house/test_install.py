@@ -37,7 +37,7 @@ def test_a_wheel_brings_its_configs(wheel: Path, tmp_path: Path) -> None:
         tmp_path,
         PYTHONPATH=str(site),
     )
-    assert out.split() == [str(site / "vae/config.py"), str(site / "vae/conf")]
+    assert out.split() == [str(site / "vae/config/__init__.py"), str(site / "vae/conf")]
     command = [sys.executable, str(site / "bin" / "vae-train"), *RUN]
     assert "best val elbo" in run(command, tmp_path, PYTHONPATH=str(site))
     assert (tmp_path / "results/latest/checkpoint.pt").is_file()
