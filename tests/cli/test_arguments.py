@@ -23,6 +23,16 @@ def test_short_forms_are_expanded_and_the_rest_is_left_alone(tmp_path):
     ]
 
 
+def test_parameters_of_an_own_model_are_added(tmp_path):
+    file = tmp_path / "best.yaml"
+    file.write_text("model:\n  name: mine:deep\n  parameters:\n    width: 32\n    sizes: [1, 2]\n")
+    assert overrides_from(file) == [
+        "model.name='mine:deep'",
+        "++model.parameters.width=32",
+        "++model.parameters.sizes=[1,2]",
+    ]
+
+
 @pytest.mark.parametrize(
     "value", ["it's", "a,b=c", "${seed}", "null", "1e-3", "back\\slash", 1e-05, 0.1, True, None, 3, ["a", 1.5], [], {}]
 )

@@ -43,7 +43,7 @@ def test_every_group_of_the_schema_has_options() -> None:
 
 
 @pytest.mark.parametrize(
-    "node", [c for c in (getattr(schema, name) for name in schema.__all__) if is_dataclass(c)], ids=lambda c: c.__name__
+    "node", [node for node in vars(schema).values() if is_dataclass(node)], ids=lambda c: c.__name__
 )
 def test_every_field_says_what_it_means(node: type) -> None:
     groups = set(schema.SCHEMA)

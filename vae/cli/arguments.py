@@ -53,7 +53,13 @@ def overrides_from(path: Path) -> list[str]:
                 "Put the file into conf/experiment/ and give its name."
             )
         choices.append(f"{str(name).removeprefix('override /')}={option}")
-    return [*choices, *(f"{key}={_in_grammar(value)}" for key, value in flatten(overlay, keep_empty=True).items())]
+    values = flatten(overlay, keep_empty=True)
+    return [*choices, *(f"{_as_override(key)}={_in_grammar(value)}" for key, value in values.items())]
+
+
+def _as_override(key: str) -> str:
+    """The key, to be added where the schema leaves the keys to the user."""
+    return f"++{key}" if key.startswith("model.parameters.") else key
 
 
 def _in_grammar(value: Any) -> str:

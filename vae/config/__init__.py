@@ -6,19 +6,3 @@ from vae.config.names import lookup, one_of, raised
 from vae.config.registration import conf_dir, register
 from vae.config.run_config import arguments_of, from_record, record_of, settings_of, typed
 from vae.config.schema import RunConfig
-
-__all__ = [
-    "RunConfig",
-    "arguments_of",
-    "check",
-    "conf_dir",
-    "describe",
-    "from_record",
-    "lookup",
-    "one_of",
-    "raised",
-    "record_of",
-    "register",
-    "settings_of",
-    "typed",
-]

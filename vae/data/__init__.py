@@ -4,5 +4,3 @@ from vae.data.batches import Batches
 from vae.data.loading import load_splits
 from vae.data.pixels import to_float
 from vae.data.splits import Source, Split, Splits
-
-__all__ = ["Batches", "Source", "Split", "Splits", "load_splits", "to_float"]

@@ -3,5 +3,3 @@
 from vae.figures.charts import curves
 from vae.figures.gallery import latent_overview, latent_pictures
 from vae.figures.sheets import reconstructions, samples
-
-__all__ = ["curves", "latent_overview", "latent_pictures", "reconstructions", "samples"]

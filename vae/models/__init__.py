@@ -5,5 +5,3 @@ from vae.models.conv import conv
 from vae.models.hierarchical import Hierarchical
 from vae.models.layers import ACTIVATIONS
 from vae.models.vae import LOGVAR_LIMIT, VAE
-
-__all__ = ["ACTIVATIONS", "LOGVAR_LIMIT", "MODELS", "VAE", "Hierarchical", "build", "conv"]

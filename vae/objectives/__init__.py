@@ -8,5 +8,3 @@ from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
 from vae.objectives.schedules import Schedule
 from vae.objectives.terms import Objective, Terms
-
-__all__ = ["OBJECTIVES", "Capacity", "Dreg", "Elbo", "Iwae", "Objective", "Schedule", "Terms", "build"]

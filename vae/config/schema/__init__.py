@@ -15,36 +15,3 @@ from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
 from vae.config.schema.run import SCHEMA, RunConfig
 from vae.config.schema.tracking import TrackingConfig, WandbConfig
 from vae.config.schema.trainer import TrainerConfig
-
-__all__ = [
-    "ACTIVATION_NAMES",
-    "SCHEMA",
-    "AdamConfig",
-    "ArraysConfig",
-    "CapacityConfig",
-    "ConvConfig",
-    "DataConfig",
-    "DiscretisedLogisticConfig",
-    "ElboConfig",
-    "EmnistConfig",
-    "EvaluationConfig",
-    "FlowConfig",
-    "FolderConfig",
-    "GaussianConfig",
-    "HierarchicalConfig",
-    "ImportanceWeightedConfig",
-    "LikelihoodConfig",
-    "MlpConfig",
-    "ModelConfig",
-    "ObjectiveConfig",
-    "OptimizerConfig",
-    "OwnConfig",
-    "PriorConfig",
-    "RmspropConfig",
-    "RunConfig",
-    "SgdConfig",
-    "TrackingConfig",
-    "TrainerConfig",
-    "VampConfig",
-    "WandbConfig",
-]
