@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench bench-report docs dashboard clean
+.PHONY: help demo test check slow bench bench-report docs docs-site dashboard clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -37,6 +37,9 @@ docs: .venv/.installed  ## the pictures of the documentation; needs MNIST and ch
 	cp results/reproduced/classic/curves.png docs/pictures/curves.png
 	$(BIN)/python scripts/draw_pictures.py
 
+docs-site: .venv/.docs  ## the documentation as a site in site/; a broken link or anchor fails it
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+
 STUDY_DB = $(if $(STUDY),multirun/$(STUDY)/study.db,$(shell ls -t multirun/*/study.db* 2>/dev/null | head -1 | sed 's/-[a-z]*$$//'))
 PORT ?= 8080
 
@@ -45,12 +48,16 @@ dashboard: .venv/.dashboard  ## Optuna's live page of the newest study, or of ST
 	$(BIN)/optuna-dashboard --port $(PORT) "sqlite:///$(STUDY_DB)"
 
 clean:  ## removes .venv and caches, keeps results
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info .coverage
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist site *.egg-info .coverage
 
 .venv/.installed: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	@touch $@
 
 .venv/.dashboard: .venv/.installed

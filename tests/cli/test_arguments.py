@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from vae.cli.arguments import overrides_from, written_out
+from vae.cli.arguments import expand, overrides_from
 from vae.errors import UserError
 
 
-def test_short_forms_are_written_out_and_the_rest_is_left_alone(tmp_path):
+def test_short_forms_are_expanded_and_the_rest_is_left_alone(tmp_path):
     file = tmp_path / "best.yaml"
     file.write_text("defaults:\n- override /model: mlp\nmodel:\n  latent_size: 7\nseed: 1\n")
     arguments = ["-m", "sweep=tpe", "sweep.n_trials=3", f"experiment={file}", "experiment=classic", "optimizer.lr=1"]
-    assert written_out(arguments) == [
+    assert expand(arguments) == [
         "-m",
         "sweep=tpe",
         "hydra.sweeper.n_trials=3",
@@ -51,5 +51,5 @@ def test_a_file_that_cannot_be_used_is_named_with_what_to_do(tmp_path: Path, tex
     if text is not None:
         file.write_text(text)
     with pytest.raises(UserError, match=message) as error:
-        written_out([f"experiment={file}"])
+        expand([f"experiment={file}"])
     assert str(file) in str(error.value)

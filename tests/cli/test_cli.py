@@ -1,6 +1,5 @@
 """The command as a user meets it: runs, mistakes, stops."""
 
-import json
 import os
 import pty
 import re
@@ -10,29 +9,24 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import wandb_offline
-from support import Result, environment, start
 from PIL import Image
+from support import Result, environment, start, summary_of
 
 import vae as package
-from vae import cli, tracking
-from vae.data.batches import Batches
-from vae.data.load import load
+from vae.cli import download, exits
+from vae.config.schema import DataConfig
+from vae.data import load_splits
 from vae.errors import UserError
+from vae.tracking.json_lines import read_rows
 from vae.training.validation import evaluate
 
 Vae = Callable[..., Result]
 QUICK = ("data=digits", "tracking=none", "trainer.epochs=2", "model.hidden_size=16", "trainer.precision=fp32")
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "summary.json").read_text())
-    return found
 
 
 def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: Path) -> None:
@@ -50,9 +44,9 @@ def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: 
         ".hydra", "checkpoint.pt", "metrics.jsonl", "summary.json", "curves.png",
         "samples_epoch_002.png", "reconstruction_epoch_002.png", "latent_pca.png",
     }  # fmt: skip
-    facts = summary(folder)
+    facts = summary_of(folder)
     assert facts["state"] == "finished"
-    assert facts["value"] == facts["val/elbo"] == tracking.read_rows(folder / "metrics.jsonl")[-1]["val/elbo"]
+    assert facts["value"] == facts["val/elbo"] == read_rows(folder / "metrics.jsonl")[-1]["val/elbo"]
     assert facts["overrides"] == [*QUICK, "model.latent_size=3", "notes=a try"]
 
 
@@ -61,9 +55,9 @@ def test_a_trained_model_is_one_line_away(vae: Vae, tmp_path: Path) -> None:
     model = package.load(tmp_path / "results/latest")
     assert not model.training
     assert model.config.model.latent_size == 3
-    splits = load(name="digits", batch_size=64, root=None)
-    found = evaluate(model, Batches(splits.validation, 1000)).elbo
-    assert found == pytest.approx(summary(tmp_path / "results/latest")["val/elbo"], rel=1e-6)
+    splits = load_splits(DataConfig("digits"))
+    found = evaluate(model, splits.validation).elbo
+    assert found == pytest.approx(summary_of(tmp_path / "results/latest")["val/elbo"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +105,7 @@ def test_a_mistake_is_explained_before_anything_is_created(
 
 
 def test_a_traceback_for_those_who_ask_for_it(monkeypatch: pytest.MonkeyPatch, vae: Vae) -> None:
-    monkeypatch.setattr(cli, "WANTS_TRACEBACK", True)
+    monkeypatch.setattr(exits, "WANTS_TRACEBACK", True)
     with pytest.raises(UserError):
         vae("model.latent_size=0")
 
@@ -140,7 +134,7 @@ def test_a_loss_that_is_not_finite_ends_with_its_own_exit_code(vae: Vae, tmp_pat
     assert done.code == 3, done
     assert "epoch 1, steps 1 to 23: the loss became non-finite" in done.err
     assert "failed after epoch 0 of 2; the checkpoint of that epoch is kept in results/" in done.out
-    assert summary(tmp_path / "results/latest")["state"] == "failed"
+    assert summary_of(tmp_path / "results/latest")["state"] == "failed"
     assert package.load(tmp_path / "results/latest")
 
 
@@ -158,7 +152,7 @@ def test_a_grid_gives_a_folder_and_a_wandb_run_for_each_job_in_one_group(vae: Va
     )]  # fmt: skip
     assert len({run["id"] for run in runs}) == 4
     for trial, run in zip(trials, runs, strict=True):
-        facts = summary(trial)
+        facts = summary_of(trial)
         assert {k for k in facts if k in run["summary"]} >= {"value", "test/elbo", "seconds", "parameters", "device"}
         assert all(run["summary"][key] == facts[key] for key in facts if key in run["summary"])
         assert facts["model.latent_size"] == run["config"]["model"]["latent_size"]
@@ -166,7 +160,7 @@ def test_a_grid_gives_a_folder_and_a_wandb_run_for_each_job_in_one_group(vae: Va
         assert run["config"]["run"]["folder"] == facts["folder"] == str(trial)
         assert run["config"]["optimizer"]["lr"] == float(facts["overrides"][-2].split("=")[1])
         assert [row["val/elbo"] for row in run["history"] if "val/elbo" in row] == [
-            row["val/elbo"] for row in tracking.read_rows(trial / "metrics.jsonl")
+            row["val/elbo"] for row in read_rows(trial / "metrics.jsonl")
         ]
         assert {key for row in run["history"] for key in row} >= {"samples", "reconstructions", "curves"}
     assert not (tmp_path / "results").exists()
@@ -195,7 +189,7 @@ LONG = (
 
 def wait_for_rows(folder: Path, rows: int, process: "subprocess.Popen[str]", seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
-    while len(tracking.read_rows(folder / "metrics.jsonl")) < rows:
+    while len(read_rows(folder / "metrics.jsonl")) < rows:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -211,7 +205,7 @@ def test_ctrl_c_keeps_the_checkpoint_closes_the_run_and_says_how_to_go_on(sign: 
     assert process.returncode == 130, (out, err)
     assert err == ""
     assert "Go on with: python -m vae trainer.resume=results/mine" in out
-    facts = summary(tmp_path / "results/mine")
+    facts = summary_of(tmp_path / "results/mine")
     assert facts["state"] == "interrupted"
     state = torch.load(tmp_path / "results/mine/checkpoint.pt", weights_only=True)
     assert state["progress"]["epoch"] == facts["epochs"] >= 3
@@ -232,9 +226,9 @@ def test_killed_and_resumed_equals_uninterrupted(vae: Vae, tmp_path: Path) -> No
     killed, whole = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("killed", "whole"))
     for key in ("model", "best_model"):
         assert all(torch.equal(killed[key][k], whole[key][k]) for k in whole[key])
-    rows = [tracking.read_rows(tmp_path / name / "metrics.jsonl") for name in ("killed", "whole")]
+    rows = [read_rows(tmp_path / name / "metrics.jsonl") for name in ("killed", "whole")]
     assert [r["val/elbo"] for r in rows[0]] == [r["val/elbo"] for r in rows[1]]
-    assert summary(tmp_path / "killed")["value"] == summary(tmp_path / "whole")["value"]
+    assert summary_of(tmp_path / "killed")["value"] == summary_of(tmp_path / "whole")["value"]
 
 
 def test_a_run_is_extended_and_another_config_refused_without_touching_it(vae: Vae, tmp_path: Path) -> None:
@@ -246,9 +240,19 @@ def test_a_run_is_extended_and_another_config_refused_without_touching_it(vae: V
     assert "model.latent_size: 20 in the run, 3 now\n  seed: 0 in the run, 4 now" in refused.err
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
     assert vae("trainer.resume=true", "trainer.epochs=4").code == 0
-    assert [row["epoch"] for row in tracking.read_rows(folder / "metrics.jsonl")] == [1, 2, 3, 4]
+    assert [row["epoch"] for row in read_rows(folder / "metrics.jsonl")] == [1, 2, 3, 4]
     assert vae(f"trainer.resume={folder}", "trainer.epochs=5").code == 0
-    assert summary(folder)["epochs"] == 5
+    assert summary_of(folder)["epochs"] == 5
+
+
+@pytest.mark.parametrize("off", ["false", "null", "False"])
+def test_resume_can_be_switched_off(off: str, vae: Vae, tmp_path: Path) -> None:
+    """In a folder that holds a run, and in the grammar of the command line as in YAML's."""
+    for _ in range(2):
+        done = vae(*QUICK, f"trainer.resume={off}", "hydra.run.dir=run")
+        assert done.code == 0, done
+        assert "     1  " in done.out
+    assert [row["epoch"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +278,8 @@ def test_a_full_disk_is_named_and_nothing_is_lost(room: int, message: str, epoch
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     if epochs:
-        assert len(tracking.read_rows(tmp_path / "run/metrics.jsonl")) == epochs
-        assert summary(tmp_path / "run")["state"] == "failed"
+        assert len(read_rows(tmp_path / "run/metrics.jsonl")) == epochs
+        assert summary_of(tmp_path / "run")["state"] == "failed"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -285,8 +289,8 @@ def test_a_picture_that_cannot_be_written_is_named_and_nothing_is_lost(vae: Vae,
     done = vae(*QUICK, "trainer.epochs=2", "hydra.run.dir=run")
     assert done.code == 4, done
     assert "curves.png could not be written (No space left on device)" in done.err
-    assert len(tracking.read_rows(tmp_path / "run/metrics.jsonl")) == 2
-    assert summary(tmp_path / "run")["state"] == "failed"
+    assert len(read_rows(tmp_path / "run/metrics.jsonl")) == 2
+    assert summary_of(tmp_path / "run")["state"] == "failed"
 
 
 def test_a_model_that_does_not_fit_into_memory_is_explained(vae: Vae) -> None:
@@ -318,13 +322,13 @@ def test_on_a_terminal_the_epochs_are_a_bar(tmp_path: Path) -> None:
 
 def test_vae_data_verifies_what_is_there(vae: Vae, mnist_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAE_DATA", str(mnist_root))
-    done = vae("mnist", main=cli.fetch)
+    done = vae("mnist", main=download.main)
     assert done.code == 0
     assert done.out == "mnist: 60,000 training and 10,000 test images, verified.\n"
 
 
 @pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--help"], 0), (["minst"], 2)])
 def test_vae_data_explains_itself(arguments: list[str], code: int, vae: Vae) -> None:
-    done = vae(*arguments, main=cli.fetch)
+    done = vae(*arguments, main=download.main)
     assert done.code == code
     assert "fashion_mnist" in done.out + done.err

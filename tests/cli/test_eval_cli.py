@@ -13,10 +13,9 @@ import torch
 import wandb_offline
 from support import ROOT, start
 
-from vae import data
-from vae.cli import evaluate as eval_cli
-from vae.cli import reproduce as reproduction
+from vae.cli import evaluate, reproduce
 from vae.config import conf_dir
+from vae.data import loading
 from vae.errors import UserError
 
 TINY = (
@@ -39,7 +38,7 @@ def evaluated(vae, monkeypatch, tmp_path):
     def call(*arguments, train=()):
         trained = vae(*TINY, *train)
         assert trained.code == 0, trained
-        return vae(*arguments, main=eval_cli.main)
+        return vae(*arguments, main=evaluate.main)
 
     return call
 
@@ -98,7 +97,7 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
     assert process.returncode == 0, errors
     trained = wandb_offline.read(tmp_path / "run")["id"]
     shutil.rmtree(tmp_path / "run" / "wandb")
-    code = "import sys; from vae.eval_cli import main; sys.argv[1:] = ['run=run', 'k=3', 'frechet=false']; main()"
+    code = "import sys; from vae.cli.evaluate import main; sys.argv[1:] = ['run=run', 'k=3', 'frechet=false']; main()"
     env = {**os.environ, "PYTHONPATH": str(ROOT), **home}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -132,14 +131,14 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
     ],
 )
 def test_mistakes_are_explained(vae, arguments, message):
-    result = vae(*arguments, main=eval_cli.main)
+    result = vae(*arguments, main=evaluate.main)
     assert result.code in (2, 4)
     assert message in result.err
     assert "Traceback" not in result.err
 
 
 def test_help_lists_every_key(vae):
-    result = vae("--help", main=eval_cli.main)
+    result = vae("--help", main=evaluate.main)
     assert result.code == 0
     assert all(key in result.out for key in ("run=DIR", "k=N", "nll_samples=", "probes=", "frechet=", "umap="))
 
@@ -150,8 +149,8 @@ def test_a_run_whose_data_is_gone(vae, tmp_path):
     mine = ("data=arrays", "data.path=own.npz", "data.batch_size=16", "data.pixels=grey")
     assert vae(*(a for a in TINY if not a.startswith("data")), *mine).code == 0
     (tmp_path / "own.npz").unlink()
-    data._splits.cache_clear()  # as in a new process
-    result = vae("run=run", main=eval_cli.main)
+    loading._splits.cache_clear()  # as in a new process
+    result = vae("run=run", main=evaluate.main)
     assert result.code == 2
     assert "the data of this run cannot be loaded any more" in result.err
     assert "own.npz" in result.err
@@ -162,10 +161,10 @@ def test_data_without_labels_has_no_probes(vae, tmp_path):
     np.savez(tmp_path / "own.npz", images=images)
     mine = (*(a for a in TINY if not a.startswith("data")), "data=arrays", "data.path=own.npz", "data.batch_size=16")
     assert vae(*mine).code == 0
-    left_out = vae("run=run", "k=2", "pictures=false", main=eval_cli.main)
+    left_out = vae("run=run", "k=2", "pictures=false", main=evaluate.main)
     assert left_out.code == 0, left_out
     assert "left out: probes. it needs labels" in left_out.err
-    asked = vae("run=run", "k=2", "probes=true", main=eval_cli.main)
+    asked = vae("run=run", "k=2", "probes=true", main=evaluate.main)
     assert asked.code == 2
     before = set(tmp_path.iterdir())
     conditional = vae(*mine, "model.conditional=true", "hydra.run.dir=other")
@@ -211,7 +210,7 @@ def test_every_experiment_states_what_it_expects(name):
     text = (Path(conf_dir()) / "experiment" / f"{name}.yaml").read_text()
     assert f"scripts/reproduce.py {name}" in text
     assert all(f"# {word} " in text for word in ("Source", "Expect", "Command", "Cost"))
-    expected = reproduction.expectation(name)
+    expected = reproduce.expectation(name)
     table = (Path(conf_dir()).parent / "docs" / "REPRODUCED.md").read_text()
     assert f"| {name} | {expected.metric} {expected.sign} {expected.value}" in table
 
@@ -235,15 +234,15 @@ def written(folder, name, **figures):
 def test_verdicts(tmp_path, sign, value, tolerance, holds):
     written(tmp_path, "mine", **{"test/nll": 84.4, "test/elbo": -90.0})
     written(tmp_path, "other", **{"test/nll": 90.0})
-    expected = reproduction.Expected("test/nll", sign, value, tolerance)
-    assert reproduction.verdict("mine", expected, tmp_path).holds is holds
+    expected = reproduce.Expected("test/nll", sign, value, tolerance)
+    assert reproduce.judge("mine", expected, tmp_path).holds is holds
 
 
 def test_a_verdict_needs_both_runs_and_their_figures(tmp_path):
     written(tmp_path, "mine", **{"test/nll": 84.4})
     with pytest.raises(UserError, match=r"reproduce.py other` first"):
-        reproduction.verdict("mine", reproduction.Expected("test/nll", "<", "other", None), tmp_path)
+        reproduce.judge("mine", reproduce.Expected("test/nll", "<", "other", None), tmp_path)
     with pytest.raises(UserError, match="has no test/rate; it ended as finished"):
-        reproduction.verdict("mine", reproduction.Expected("test/rate", "<", "1.0", None), tmp_path)
+        reproduce.judge("mine", reproduce.Expected("test/rate", "<", "1.0", None), tmp_path)
     with pytest.raises(UserError, match=r"clasic: no such experiment.*Did you mean classic"):
-        reproduction.expectation("clasic")
+        reproduce.expectation("clasic")

@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from vae import data
+from vae.config import settings_of
+from vae.data import loading
 from vae.data.batches import Batches
 from vae.data.pixels import to_float
 from vae.data.sources import idx
@@ -26,12 +28,12 @@ from vae.errors import StorageError, UserError
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or writes the user's data sets, nor what another test has read."""
     monkeypatch.setattr(idx, "cache_dir", lambda: tmp_path / "cache")
-    data._splits.cache_clear()
+    loading._splits.cache_clear()
 
 
 def load(name: str, **settings: Any) -> Splits:
     settings = {"batch_size": 10, "root": None, **settings}
-    return data.load(name=name, **settings)
+    return data.load_splits(settings_of("data", {"name": name, **settings}))
 
 
 def hashes(split: data.Split) -> set[str]:
@@ -121,7 +123,7 @@ def test_a_changed_file_in_the_cache_is_found_by_the_sum_recorded_when_it_was_fe
     file = raw / "train-labels-idx1-ubyte"
     (raw / "SHA256SUMS").write_text(f"{idx.sha256(file)}  {file.name}\n")
     load("kmnist")
-    data._splits.cache_clear()
+    loading._splits.cache_clear()
     file.write_bytes(file.read_bytes()[:-1] + b"\xff")
     with pytest.raises(StorageError, match="train-labels-idx1-ubyte is damaged"):
         load("kmnist")
@@ -177,7 +179,7 @@ def test_fetching_verifies_through_torchvision_and_records_the_sums(
     recorded = idx.read_sums(tmp_path / "cache" / "KMNIST" / "raw")
     assert set(recorded) == set(idx.idx_set("kmnist").files())
     shutil.rmtree(tmp_path / "cache")
-    data._splits.cache_clear()
+    loading._splits.cache_clear()
     monkeypatch.setattr(datasets.KMNIST, "resources", [(name, "0" * 32) for name, _ in resources])
     with pytest.raises(UserError, match=r"could not be downloaded \(File not found or corrupted\.\)"):
         load("kmnist")

@@ -85,7 +85,7 @@ def test_rates_have_their_sentence_and_a_bar_for_each_dimension(n: int, written:
         "Partial collapse: a few of many latent dimensions are active, and this goes on for more than one line of text."
     )
     picture = charts.rates([float(i) for i in range(n)], [i > 1 for i in range(n)], sentence)
-    assert sentence == " ".join(text for text, *_ in written[: len(canvas.wrapped(sentence, 760))])
+    assert sentence == " ".join(text for text, *_ in written[: len(canvas.wrap_words(sentence, 760))])
     _all_inside(written)
     assert ({"z0"} <= {text for text, *_ in written}) == (n <= charts.NAMED_DIMENSIONS)
     colours = {tuple(pixel) for pixel in np.asarray(picture).reshape(-1, 3)}

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import Result
-from test_cli import summary
+from support import Result, summary_of
 
 
 @pytest.mark.slow
@@ -22,6 +21,6 @@ def test_the_classic_script_reaches_its_test_loss(
     finally:
         torch.set_num_threads(threads)
     assert done.code == 0, done
-    facts = summary(tmp_path / "results/latest")
+    facts = summary_of(tmp_path / "results/latest")
     assert facts["epochs"] == 10
     assert -facts["test/elbo"] == pytest.approx(105.6, abs=0.5)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from lab import option
 from torch.distributions import Bernoulli, ContinuousBernoulli, Normal, kl_divergence
 
 from vae import functional as vf
@@ -99,7 +100,7 @@ def test_the_classic_loss_is_cross_entropy_plus_kl() -> None:
 
 @pytest.mark.parametrize("name", sorted(likelihoods.LIKELIHOODS))
 def test_samples_of_a_likelihood_have_its_mean(name: str) -> None:
-    likelihood = likelihoods.build(name)
+    likelihood = likelihoods.build(option("likelihood", name))
     logits = torch.tensor([-30.0, -2.0, 0.0, 1e-4, 0.5, 4.0, 30.0]).repeat(100_000, 1)
     samples = likelihood.sample(logits, torch.Generator().manual_seed(0))
     standard_error = samples.std(0) / math.sqrt(len(samples))
@@ -108,7 +109,7 @@ def test_samples_of_a_likelihood_have_its_mean(name: str) -> None:
 
 @pytest.mark.parametrize("learn", [True, False])
 def test_gaussian_likelihood_is_a_normal_density_whose_scale_can_be_learned(learn: bool) -> None:
-    gaussian = likelihoods.build("gaussian", scale=0.3, learn_scale=learn).double()
+    gaussian = likelihoods.build(option("likelihood", "gaussian", scale=0.3, learn_scale=learn)).double()
     x, logits = torch.rand(5, 1, 2, 2, dtype=F64), normal(5, 1, 2, 2)
     expected = Normal(torch.sigmoid(logits), gaussian.log_scale.exp()).log_prob(x).sum((1, 2, 3))
     torch.testing.assert_close(gaussian.log_prob(x, logits), expected)
@@ -118,4 +119,4 @@ def test_gaussian_likelihood_is_a_normal_density_whose_scale_can_be_learned(lear
 
 def test_an_unknown_likelihood_lists_the_choices() -> None:
     with pytest.raises(UserError, match="likelihood.name: no such choice: bernouli. .*Did you mean bernoulli"):
-        likelihoods.build("bernouli")
+        likelihoods.build(option("likelihood", "bernouli"))

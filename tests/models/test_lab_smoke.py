@@ -4,14 +4,14 @@ import itertools
 
 import pytest
 import torch
+from lab import option
 
-from vae import evaluation as evaluate
 from vae import models, objectives
 from vae.config.schema import EvaluationConfig
-from vae.data.batches import Batches
-from vae.data.splits import Split, Splits
+from vae.data import Batches, Split, Splits
+from vae.evaluation import measure
 from vae.models import likelihoods, priors
-from vae.training.loop import train_epoch
+from vae.training.loop import Step, train_epoch
 
 SETTINGS = {
     "mlp": {"latent_size": 3, "hidden_size": 6},
@@ -46,15 +46,14 @@ def made_splits(kind, binary, labels):
     return Splits(*parts)
 
 
-def built(name, likelihood, prior, image_shape, **settings):
+def built(name, likelihood, prior, image_shape, *, conditional=False, n_labels=0):
     torch.manual_seed(0)
     return models.build(
-        name,
+        option("model", name, conditional=conditional, **SETTINGS[name]),
         image_shape=image_shape,
-        likelihood=likelihoods.build(likelihood),
-        prior={"name": prior, **PRIORS[prior]},
-        **SETTINGS[name],
-        **settings,
+        likelihood=option("likelihood", likelihood),
+        prior=option("prior", prior, **PRIORS[prior]),
+        n_labels=n_labels,
     )
 
 
@@ -91,7 +90,7 @@ def test_every_objective_takes_every_model_and_prior(objective, name, prior, con
     model = built(name, "bernoulli", prior, KINDS["digits"], conditional=conditional, n_labels=3)
     chosen = OBJECTIVES[objective]
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    averages = train_epoch(model, Batches(splits.train, 4), chosen, optimizer, samples=chosen.samples)
+    averages = train_epoch(model, Batches(splits.train, 4), chosen, optimizer, step=Step(samples=chosen.samples))
     assert all(torch.isfinite(torch.tensor(averages)))
 
 
@@ -101,7 +100,7 @@ def test_every_model_can_be_evaluated(name, prior, conditional, cache):
     splits = made_splits("digits", binary=True, labels=True)
     model = built(name, "bernoulli", prior, KINDS["digits"], conditional=conditional, n_labels=3)
     settings = EvaluationConfig(nll_samples=4, latents=True, probes=True, frechet=True)
-    found = dict(evaluate.measure(model, splits, settings, cache=cache))
+    found = dict(measure(model, splits, settings, cache=cache))
     assert found["nll_k4"] == pytest.approx(-found["elbo"], abs=2)
     assert ("conditional_accuracy" in found) == conditional
     assert ("rates" in found) == (prior == "standard_normal")

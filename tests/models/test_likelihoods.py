@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from lab import option
 from torch import distributions
 
 from vae.functional import discretised_logistic_log_prob, log_mean_exp, normal_mixture_log_prob
@@ -13,9 +14,13 @@ NAMES = ("bernoulli", "continuous_bernoulli", "gaussian", "discretised_logistic"
 LOGITS = (-12.0, -3.0, -0.05, 0.0, 0.05, 1.0, 7.0)
 
 
+def built(name, **parameters):
+    return likelihoods.build(option("likelihood", name, **parameters))
+
+
 def one_pixel(name, x, logit, **parameters):
     """log p of many values of a single pixel."""
-    likelihood = likelihoods.build(name, **parameters).double()
+    likelihood = built(name, **parameters).double()
     logits = torch.full_like(x, logit)
     return likelihood.log_prob(x.view(-1, 1, 1, 1), logits.view(-1, 1, 1, 1))
 
@@ -62,7 +67,7 @@ def test_agrees_with_torch_distributions(name):
     logits = 4 * torch.randn(5, 2, 3, 3, generator=generator, dtype=torch.float64)
     x = torch.rand(5, 2, 3, 3, generator=generator, dtype=torch.float64)
     x = x.round() if name == "bernoulli" else x
-    likelihood = likelihoods.build(name).double()
+    likelihood = built(name).double()
     expected = oracle(name, logits).log_prob(x).flatten(1).sum(-1)
     torch.testing.assert_close(likelihood.log_prob(x, logits), expected, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(likelihood.mean(logits), oracle(name, logits).mean, rtol=1e-5, atol=1e-6)
@@ -81,7 +86,7 @@ def test_discretised_logistic_is_a_difference_of_distribution_functions():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("logit", [-4.0, -0.3, 0.0, 2.5])
 def test_samples_have_the_mean_image_as_their_mean(name, logit):
-    likelihood = likelihoods.build(name)
+    likelihood = built(name)
     logits = torch.full((40_000, 1, 1, 1), logit)
     drawn = likelihood.sample(logits, torch.Generator().manual_seed(1))
     error = drawn.std() / math.sqrt(len(drawn))
@@ -90,7 +95,7 @@ def test_samples_have_the_mean_image_as_their_mean(name, logit):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_agree_with_finite_differences(name):
-    likelihood = likelihoods.build(name, **({"learn_scale": True} if name in NAMES[2:] else {})).double()
+    likelihood = built(name, **({"learn_scale": True} if name in NAMES[2:] else {})).double()
     generator = torch.Generator().manual_seed(3)
     logits = torch.randn(2, 1, 2, 2, dtype=torch.float64, generator=generator).requires_grad_()
     x = torch.tensor([0.0, 1.0, 51 / 255, 0.0], dtype=torch.float64).view(1, 1, 2, 2).expand(2, 1, 2, 2)
@@ -103,7 +108,7 @@ def test_gradients_agree_with_finite_differences(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("logit", [-80.0, 80.0])
 def test_extreme_logits_stay_finite_with_their_gradient(name, logit):
-    likelihood = likelihoods.build(name)
+    likelihood = built(name)
     logits = torch.full((1, 1, 2, 2), logit, requires_grad=True)
     value = likelihood.log_prob(torch.tensor([0.0, 1.0, 1.0, 0.0]).view(1, 1, 2, 2), logits)
     value.sum().backward()
@@ -112,15 +117,15 @@ def test_extreme_logits_stay_finite_with_their_gradient(name, logit):
 
 
 def test_bits_per_dim_of_uniform_pixels_is_eight_and_of_a_fair_coin_one():
-    assert likelihoods.build("discretised_logistic").bits_per_dim(10 * math.log(256), 10) == pytest.approx(8)
-    assert likelihoods.build("continuous_bernoulli").bits_per_dim(0.0, 10) == pytest.approx(math.log2(255))
-    assert likelihoods.build("bernoulli").bits_per_dim(10 * math.log(2), 10) == pytest.approx(1)
+    assert built("discretised_logistic").bits_per_dim(10 * math.log(256), 10) == pytest.approx(8)
+    assert built("continuous_bernoulli").bits_per_dim(0.0, 10) == pytest.approx(math.log2(255))
+    assert built("bernoulli").bits_per_dim(10 * math.log(2), 10) == pytest.approx(1)
 
 
 def test_density_and_levels_agree_in_bits_where_the_density_is_smooth():
     """A wide logistic: the discretised mass is the density times the width of a level."""
     x = torch.full((1, 1, 1, 1), 100 / 255, dtype=torch.float64)
-    levels = likelihoods.build("discretised_logistic", scale=0.2).double()
+    levels = built("discretised_logistic", scale=0.2).double()
     logits = torch.zeros_like(x)
     base = distributions.Uniform(torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64))
     transforms = [
@@ -128,7 +133,7 @@ def test_density_and_levels_agree_in_bits_where_the_density_is_smooth():
         distributions.AffineTransform(torch.tensor(0.5, dtype=torch.float64), torch.tensor(0.2, dtype=torch.float64)),
     ]
     density = -distributions.TransformedDistribution(base, transforms).log_prob(x).item()
-    as_density = likelihoods.build("gaussian").bits_per_dim(density, 1)
+    as_density = built("gaussian").bits_per_dim(density, 1)
     mass = -levels.log_prob(x, logits).item()
     assert levels.bits_per_dim(mass, 1) == pytest.approx(as_density, abs=1e-4)
 

@@ -1,18 +1,13 @@
-"""Models: shapes at every image size, labels, the hierarchical densities, and what a user's factory may get wrong."""
-
-import sys
-import textwrap
+"""Models: shapes at every image size, labels, the hierarchical densities."""
 
 import pytest
 import torch
-from support import ROOT
-from torch import distributions, nn
+from lab import option
+from torch import distributions
 
 from vae import VAE, models
 from vae.errors import UserError
-from vae.models import likelihoods
 
-CPU = torch.device("cpu")
 SMALL = {
     "mlp": {"hidden_size": 8},
     "conv": {"width": 2, "depth": 1},
@@ -20,10 +15,11 @@ SMALL = {
 }
 
 
-def small(name, image_shape=(1, 8, 8), **settings):
+def small(name, image_shape=(1, 8, 8), prior=None, n_labels=0, **settings):
     torch.manual_seed(0)
-    parts = {"image_shape": image_shape, "likelihood": likelihoods.Bernoulli()}
-    return models.build(name, latent_size=4, **parts, **{**SMALL[name], **settings})
+    settings = option("model", name, latent_size=4, **{**SMALL[name], **settings})
+    prior = option("prior", **prior) if prior else None
+    return models.build(settings, image_shape=image_shape, prior=prior, n_labels=n_labels)
 
 
 @pytest.mark.parametrize("activation", models.layers.ACTIVATIONS)
@@ -130,115 +126,6 @@ def test_rates_agree_with_log_q_minus_log_p_in_expectation(name, prior):
     assert ((rate - sampled.mean(0)).abs() < 5 * error + 1e-9).all()
 
 
-OWN = """
-    from torch import nn
-    from vae import VAE
-
-    def good(latent_size, *, image_shape, width=8, **parts):
-        encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 2 * latent_size))
-        decoder = nn.Sequential(nn.Linear(latent_size, 64), nn.Unflatten(1, image_shape))
-        return VAE(latent_size, image_shape=image_shape, encoder=encoder, decoder=decoder, **parts)
-
-    def not_a_vae(latent_size, **parts):
-        return nn.Linear(2, 2)
-
-    def no_likelihood(latent_size, image_shape):
-        return None
-
-    def narrow(latent_size, *, image_shape, **parts):
-        return VAE(
-            latent_size, image_shape=image_shape,
-            encoder=nn.Sequential(nn.Flatten(), nn.Linear(64, latent_size)),
-            decoder=nn.Linear(latent_size, 64), **parts)
-
-    def fails(latent_size, **parts):
-        raise KeyError("widths")
-
-    def forgets(latent_size, *, image_shape, likelihood, prior, n_labels):
-        return VAE(latent_size, image_shape=image_shape, likelihood=likelihood)
-
-    def always_seven(latent_size, *, image_shape, **parts):
-        return VAE(7, image_shape=image_shape, **parts)
-
-    class Wrong(nn.Module):
-        def forward(self, x):
-            return x.nothing_of_that_name
-
-    def breaks(latent_size, *, image_shape, **parts):
-        return VAE(latent_size, image_shape=image_shape, encoder=Wrong(), decoder=nn.Linear(4, 64), **parts)
-
-    def two_tensors(latent_size, *, image_shape, **parts):
-        class Two(nn.Module):
-            def forward(self, z):
-                return z, z
-        good_one = good(latent_size, image_shape=image_shape, **parts)
-        good_one.decoder = Two()
-        return good_one
-
-    def misfit(latent_size, *, image_shape, **parts):
-        return VAE(latent_size, image_shape=image_shape,
-                   encoder=nn.Sequential(nn.Flatten(), nn.Linear(3, 2 * latent_size)), decoder=nn.Identity(), **parts)
-"""
-
-
-@pytest.fixture
-def own(tmp_path, monkeypatch):
-    (tmp_path / "own_models.py").write_text(textwrap.dedent(OWN))
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "own_models", raising=False)
-
-    def build(name, **settings):
-        parts = {"image_shape": (1, 8, 8), "likelihood": likelihoods.Bernoulli(), "latent_size": 4}
-        return models.build(f"own_models:{name}", **parts, **settings)
-
-    return build
-
-
-def test_a_users_own_model(own):
-    model = own("good", parameters={"width": 5})
-    assert isinstance(model.encoder[1], nn.Linear)
-    assert model.encoder[1].out_features == 5
-    assert model.sample(3).shape == (3, 1, 8, 8)
-    assert model.training
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("absent", r"own_models:absent could not be imported .*Expected my_package.module:factory"),
-        ("not_a_vae", r"must return a vae.VAE .* but it returned Linear"),
-        ("no_likelihood", r"was called with latent_size, image_shape, likelihood, prior, n_labels, and raised"),
-        ("narrow", r"its encoder must return mu and log sigma\^2, .* of shape \(2, 4\) .* but it is \(2, 2\)"),
-        ("misfit", r"its encoder fails on two images"),
-        ("fails", r"raised KeyError: 'widths' \(own_models.py, line 23\)\. Expected: a vae.VAE"),
-        ("forgets", r"was given prior=Vamp, but its model has a StandardNormal of its own\. Pass `prior` on"),
-        ("always_seven", r"was given latent_size=4, but its model has 7"),
-        ("breaks", r"its encoder fails .* no attribute 'nothing_of_that_name' \(own_models.py, line 33\)"),
-        ("two_tensors", r"its decoder fails on two images|its decoder must return logits .* but it is tuple"),
-    ],
-)
-def test_mistakes_in_a_users_factory_are_explained(own, name, message):
-    with pytest.raises(UserError, match=message):
-        own(name, prior={"name": "vamp", "pseudo_inputs": 3})
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("nowhere.models:make", "No module named 'nowhere'"),
-        ("broken_syntax:make", r"SyntaxError: .*\(broken_syntax.py, line 1\)"),
-        ("broken_import:make", r"RuntimeError: not today \(broken_import.py, line 2\)"),
-        (":make", "ValueError: Empty module name\\)"),
-    ],
-)
-def test_a_module_that_cannot_be_imported(tmp_path, monkeypatch, name, message):
-    (tmp_path / "broken_syntax.py").write_text("def make(:")
-    (tmp_path / "broken_import.py").write_text("\nraise RuntimeError('not today')")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match=rf"model.name: {name} could not be imported \({message}"):
-        models.build(name, image_shape=(1, 8, 8), likelihood=likelihoods.Bernoulli())
-
-
 def test_the_classic_interface():
     model = VAE(latent_size=20, hidden_size=400)
     x = torch.rand(3, 1, 28, 28)
@@ -248,15 +135,3 @@ def test_the_classic_interface():
     z = model.reparameterize(mu, logvar)
     torch.testing.assert_close(torch.sigmoid(model.decode_logits(z)), model.decode(z))
     torch.testing.assert_close(model.encode(x.view(3, 784)), (mu, logvar))
-
-
-def test_the_documented_model_works_as_written(tmp_path, monkeypatch):
-    text = (ROOT / "docs" / "YOUR_MODEL.md").read_text()
-    (tmp_path / "my_models.py").write_text(text.split("```python\n")[1].split("```")[0])
-    monkeypatch.syspath_prepend(tmp_path)
-    parts = {"image_shape": (1, 9, 7), "likelihood": likelihoods.Bernoulli(), "parameters": {"width": 16}}
-    model = models.build("my_models:deep", latent_size=3, **parts)
-    assert model.sample(4).shape == (4, 1, 9, 7)
-    assert len(text.split("```python\n")[1].split("```")[0].splitlines()) < 30
-    with torch.device("meta"):  # as the check before a run does
-        models.build("my_models:deep", latent_size=3, **parts)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from lab import option
 from torch import distributions
 
 from vae import VAE
@@ -18,7 +19,7 @@ def two_dimensional(name):
     """A prior over two dimensions, moved away from its initial state, and its components."""
     torch.manual_seed(3)
     parameters = {"pseudo_inputs": 5} if name == "vamp" else {}
-    prior = priors.build(name, size=2, image_shape=SHAPE, **parameters)
+    prior = priors.build(option("prior", name, **parameters), size=2, image_shape=SHAPE)
     if name == "flow":
         for parameter in prior.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
@@ -87,6 +88,6 @@ def test_vamp_trains_the_encoder_and_the_pseudo_inputs():
 
 def test_a_flow_over_one_dimension_is_refused_and_an_unknown_prior_listed():
     with pytest.raises(UserError, match="at least 2"):
-        priors.build("flow", size=1, image_shape=SHAPE)
+        priors.build(option("prior", "flow"), size=1, image_shape=SHAPE)
     with pytest.raises(UserError, match=r"prior\.name: no such choice: flw.*Did you mean flow"):
-        priors.build("flw", size=2, image_shape=SHAPE)
+        priors.build(option("prior", "flw"), size=2, image_shape=SHAPE)

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from lab import option
 from torch.utils.data import DataLoader, TensorDataset
 
 import vae
-from vae import functional, models
+from vae import functional, models, objectives
+from vae.config.schema import ElboConfig, MlpConfig
 from vae.errors import UserError
-from vae.models import likelihoods
-from vae.models.vae import LOGVAR_LIMIT, VAE
-from vae.objectives.build import build as build_objective
-from vae.objectives.elbo import Elbo
+from vae.models import LOGVAR_LIMIT, VAE
+from vae.objectives import Elbo
 
 
 @pytest.mark.parametrize("image_shape", [(1, 28, 28), (3, 8, 8), (1, 5, 7)])
@@ -22,7 +22,8 @@ from vae.objectives.elbo import Elbo
 def test_any_size_depth_and_activation(
     image_shape: tuple[int, int, int], depth: int, dropout: float, activation: str
 ) -> None:
-    model = VAE(3, 11, image_shape=image_shape, depth=depth, dropout=dropout, activation=activation)
+    sizes = {"latent_size": 3, "hidden_size": 11, "depth": depth}
+    model = models.build(MlpConfig(**sizes, activation=activation, dropout=dropout), image_shape=image_shape)
     x = torch.rand(4, *image_shape)
     reconstruction, mu, logvar = model(x)
     assert reconstruction.shape == x.shape
@@ -70,7 +71,7 @@ def test_the_elbo_is_what_the_classic_loss_sums() -> None:
 @pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
 def test_beta_weighs_the_rate(beta: float) -> None:
     torch.manual_seed(0)
-    terms = build_objective("elbo", beta=beta)(VAE(4, 16), torch.rand(5, 1, 28, 28))
+    terms = objectives.build(ElboConfig(beta=beta))(VAE(4, 16), torch.rand(5, 1, 28, 28))
     torch.testing.assert_close(terms.loss, terms.distortion + beta * terms.rate)
 
 
@@ -115,8 +116,8 @@ def test_samples_follow_their_generator() -> None:
 
 def test_an_unknown_model_lists_the_choices_and_a_users_own_is_built() -> None:
     with pytest.raises(UserError, match="model.name: no such choice: mpl"):
-        models.build("mpl", image_shape=(1, 8, 8), likelihood=likelihoods.Bernoulli())
-    own = models.build("vae.models:VAE", image_shape=(1, 8, 8), likelihood=likelihoods.Bernoulli(), latent_size=3)
+        models.build(option("model", "mpl"), image_shape=(1, 8, 8))
+    own = models.build(option("model", "vae.models:VAE", latent_size=3), image_shape=(1, 8, 8))
     assert own.latent_size == 3
 
 

@@ -1,60 +1,16 @@
-"""Laws of the objectives: bounds in order, gradients that agree in expectation, schedules at their edges."""
+"""Laws of the objectives: bounds in order, gradients that agree in expectation, weights that weigh one term."""
 
 import math
 
 import pytest
 import torch
-from torch import nn
+from lab import LinearGaussian, option
 
-from vae import VAE, models, objectives
-from vae.errors import UserError
+from vae import models
 from vae.functional import normal_log_prob
-from vae.models import likelihoods
-from vae.models.likelihoods import Gaussian
-from vae.objectives.elbo import Capacity, Elbo
-from vae.objectives.importance import Dreg, Iwae
-from vae.objectives.schedules import Schedule
+from vae.objectives import Capacity, Dreg, Elbo, Iwae, Schedule
 
-D, Z, SCALE = 6, 2, 0.3
-
-
-class IdentityGaussian(Gaussian):
-    """Normal pixels around the decoder's output itself, so that the model is linear."""
-
-    def mean(self, logits):
-        return logits
-
-
-class LinearGaussian(VAE):
-    """p(z) = N(0, 1), p(x|z) = N(W z + b, s^2): log p(x) = log N(x; b, W W' + s^2) in closed form."""
-
-    def __init__(self):
-        torch.manual_seed(0)
-        encoder = nn.Sequential(nn.Flatten(), nn.Linear(D, 2 * Z))
-        decoder = nn.Sequential(nn.Linear(Z, D), nn.Unflatten(-1, (1, 1, D)))
-        parts = {"encoder": encoder, "decoder": decoder, "likelihood": IdentityGaussian(SCALE)}
-        super().__init__(Z, image_shape=(1, 1, D), **parts)
-        self.double()
-
-    def log_evidence(self, x):
-        weight, bias = self.decoder[0].weight, self.decoder[0].bias
-        covariance = weight @ weight.T + self.variance() * torch.eye(D).double()
-        return torch.distributions.MultivariateNormal(bias, covariance).log_prob(x.flatten(1))
-
-    def variance(self):
-        return (2 * self.likelihood.log_scale).exp().item()
-
-    def set_posterior(self):
-        """q(z|x) = N(M^-1 W' (x - b) / s^2, diag M^-1), the exact posterior where M is diagonal."""
-        with torch.no_grad():
-            q, _ = torch.linalg.qr(self.decoder[0].weight)
-            self.decoder[0].weight.copy_(q)
-            precision = torch.eye(Z).double() + q.T @ q / self.variance()
-            gain = torch.linalg.solve(precision, q.T) / self.variance()
-            self.encoder[1].weight[:Z] = gain
-            self.encoder[1].bias[:Z] = -gain @ self.decoder[0].bias
-            self.encoder[1].weight[Z:] = 0
-            self.encoder[1].bias[Z:] = 20 * torch.atanh(-precision.diagonal().log() / 20)  # encode bounds it softly
+D, Z = LinearGaussian.D, LinearGaussian.Z
 
 
 @pytest.fixture
@@ -125,8 +81,8 @@ def gradients(model, objective, x, eps):
 def small(name, prior=None):
     torch.manual_seed(1)
     settings = {"hidden_size": 5} | ({"top_size": 2, "top_hidden_size": 4} if name == "hierarchical" else {})
-    parts = {"image_shape": (1, 1, D), "likelihood": likelihoods.Bernoulli(), "prior": prior}
-    return models.build(name, latent_size=2, **parts, **settings).double()
+    prior = option("prior", **prior) if prior else None
+    return models.build(option("model", name, latent_size=2, **settings), image_shape=(1, 1, D), prior=prior).double()
 
 
 @pytest.mark.parametrize("prior", [{"name": "standard_normal"}, {"name": "vamp", "pseudo_inputs": 3}, {"name": "flow"}])
@@ -186,7 +142,7 @@ def test_the_loss_weighs_the_rate_and_nothing_else(linear, beta):
     torch.testing.assert_close(terms.loss, terms.distortion + beta * terms.rate)
     plain = Elbo()(linear, x, eps)
     torch.testing.assert_close(terms.rate, plain.rate)
-    torch.testing.assert_close(Elbo(beta=3.0)(linear, x, eps, level=torch.tensor(beta)).loss, terms.loss)
+    torch.testing.assert_close(Elbo(beta=3.0)(linear, x, eps, scheduled=torch.tensor(beta)).loss, terms.loss)
 
 
 def test_free_bits_off_small_and_beyond_every_rate(linear):
@@ -219,60 +175,6 @@ def test_capacity_is_the_distance_of_the_rate_from_c(linear):
     objective = Capacity(gamma=7.0, capacity=3.0, schedule=Schedule("linear", 10))
     terms = objective(linear, x, eps)
     torch.testing.assert_close(terms.loss, terms.distortion + 7 * (terms.rate - 3).abs())
-    start = objective(linear, x, eps, level=objective.level(0))
+    start = objective(linear, x, eps, scheduled=objective.scheduled_value(0))
     torch.testing.assert_close(start.loss, terms.distortion + 7 * terms.rate)
-    assert [objective.level(step) for step in (0, 5, 10, 99)] == [0, 1.5, 3, 3]
-
-
-@pytest.mark.parametrize("name", ["linear", "cosine"])
-def test_a_rise_begins_at_zero_ends_at_one_and_never_falls(name):
-    schedule = Schedule(name, warmup_steps=50)
-    values = [schedule(step) for step in range(120)]
-    assert values[0] == 0
-    assert values[25] == pytest.approx(0.5)
-    assert values[50:] == [1.0] * 70
-    assert values == sorted(values)
-
-
-def test_a_cyclic_schedule_begins_each_cycle_anew_and_ends_at_one():
-    schedule = Schedule("cyclic", cycles=4, steps=400)
-    values = [schedule(step) for step in range(400)]
-    assert [values[start] for start in (0, 100, 200, 300)] == [0, 0, 0, 0]
-    assert values[25] == values[325] == 0.5
-    assert values[50:100] == [1.0] * 50
-    assert values[-1] == 1
-
-
-def test_a_constant_schedule_is_one_from_the_first_step():
-    assert {Schedule()(step) for step in range(10)} == {1.0}
-
-
-SETTINGS = {"beta": 1.0, "schedule": "constant", "warmup_epochs": 0.0, "cycles": 1}
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"schedule": "linear"}, "objective.schedule=linear and objective.warmup_epochs=0 do not fit"),
-        ({"warmup_epochs": 3.0}, "objective.schedule=constant and objective.warmup_epochs=3 do not fit"),
-        ({"schedule": "cyclic", "warmup_epochs": 3.0}, "do not fit"),
-        ({"cycles": 2}, "objective.cycles=2 is for objective.schedule=cyclic"),
-        ({"schedule": "cyclic", "cycles": 9}, "16 steps, too few"),
-    ],
-)
-def test_settings_that_would_do_nothing_are_refused(settings, message):
-    with pytest.raises(UserError, match=message):
-        objectives.build("elbo", steps_per_epoch=8, epochs=2, **{**SETTINGS, **settings})
-
-
-def test_epochs_become_steps():
-    built = objectives.build(
-        "elbo", steps_per_epoch=8, epochs=4, **{**SETTINGS, "beta": 2.0, "schedule": "linear", "warmup_epochs": 2.0}
-    )
-    assert [built.level(step) for step in (0, 8, 16, 31)] == [0, 1, 2, 2]
-    assert objectives.build("iwae", steps_per_epoch=8, epochs=4, samples=7).samples == 7
-
-
-def test_an_unknown_objective_is_answered_with_the_choices():
-    with pytest.raises(UserError, match=r"objective\.name: no such choice: iwea.*Did you mean iwae"):
-        objectives.build("iwea", steps_per_epoch=1, epochs=1)
+    assert [objective.scheduled_value(step) for step in (0, 5, 10, 99)] == [0, 1.5, 3, 3]

@@ -10,28 +10,28 @@ from typing import Any
 import pytest
 import wandb
 import wandb_offline
-from support import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from support import ROOT
 
-from vae import tracking
 from vae.config.schema import WandbConfig
 from vae.errors import Pruned, StorageError
 from vae.tracking.background import Background
-from vae.tracking.json_lines import JsonLines
+from vae.tracking.json_lines import JsonLines, read_rows
 from vae.tracking.protocols import Trackers
 from vae.tracking.wandb import server
 from vae.tracking.wandb.log import BLOCK, CHUNK_HEADER, drop_cut_record, whole_size
-from vae.tracking.wandb.run import Wandb
+from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
+from vae.tracking.wandb.server import wandb_mode
 
 CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 
 
 def test_json_lines_are_there_at_once_and_the_summary_at_the_end(tmp_path: Path) -> None:
-    tracker = JsonLines(tmp_path)
+    tracker = JsonLines.open(tmp_path)
     tracker.log(1, {"val/elbo": -1.5, "broken": float("nan")})
-    assert tracking.read_rows(tmp_path / "metrics.jsonl") == [{"epoch": 1, "val/elbo": -1.5, "broken": None}]
+    assert read_rows(tmp_path / "metrics.jsonl") == [{"epoch": 1, "val/elbo": -1.5, "broken": None}]
     tracker.finish({"state": "finished", "value": float("-inf"), "nested": {"a": [1.0, float("inf")]}})
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary == {"state": "finished", "value": None, "nested": {"a": [1.0, None]}}
@@ -41,20 +41,20 @@ def test_json_lines_are_there_at_once_and_the_summary_at_the_end(tmp_path: Path)
 def test_a_continued_run_drops_the_rows_that_are_done_again_and_a_line_cut_short(tmp_path: Path) -> None:
     rows = "".join(f'{{"epoch": {i}, "x": {i}}}\n' for i in (1, 2, 3))
     (tmp_path / "metrics.jsonl").write_text(rows + '{"epoch": 4, "x"')
-    tracker = JsonLines(tmp_path, from_epoch=2)
+    tracker = JsonLines.open(tmp_path, from_epoch=2)
     tracker.log(3, {"x": 33})
-    assert [row["x"] for row in tracking.read_rows(tmp_path / "metrics.jsonl")] == [1, 2, 33]
+    assert [row["x"] for row in read_rows(tmp_path / "metrics.jsonl")] == [1, 2, 33]
 
 
 def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"epoch": 1}\n')
-    JsonLines(tmp_path)
-    assert tracking.read_rows(tmp_path / "metrics.jsonl") == []
+    JsonLines.open(tmp_path)
+    assert read_rows(tmp_path / "metrics.jsonl") == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    tracker = JsonLines(tmp_path)
+    tracker = JsonLines.open(tmp_path)
     tracker.path.unlink()
     tracker.path.symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written \(.*No space left"):
@@ -64,7 +64,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_the_others_are_finished_where_one_cannot_write(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    full, other = JsonLines(tmp_path), JsonLines(tmp_path / "other")
+    full, other = JsonLines.open(tmp_path), JsonLines.open(tmp_path / "other")
     (tmp_path / f".summary.json.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"summary\.json could not be written \(No space left"):
         Trackers(full, other).finish({"state": "failed"})
@@ -76,20 +76,20 @@ def test_a_tracker_in_the_background_begins_beside_the_work(tmp_path: Path) -> N
 
     def begin() -> JsonLines:
         assert may_begin.wait(30)
-        return JsonLines(tmp_path)
+        return JsonLines.open(tmp_path)
 
-    tracker = Background(begin)  # does not wait
+    tracker = Background.start(begin)  # does not wait
     assert not (tmp_path / "metrics.jsonl").exists()
     may_begin.set()
     tracker.log(1, {"x": 1.0})
     tracker.image("x", tmp_path / "x.png", 1)
     tracker.finish({"state": "finished"})
-    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 1
+    assert len(read_rows(tmp_path / "metrics.jsonl")) == 1
     assert json.loads((tmp_path / "summary.json").read_text())["state"] == "finished"
 
 
 def test_what_a_tracker_in_the_background_raises_reaches_the_run(tmp_path: Path) -> None:
-    tracker = Background(lambda: JsonLines(tmp_path / "nowhere"))
+    tracker = Background.start(lambda: JsonLines.open(tmp_path / "nowhere"))
     with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written"):
         tracker.log(1, {"x": 1.0})
     tracker.finish({"state": "failed"})  # nothing to finish
@@ -109,8 +109,8 @@ class Fake:
         self.rows.append(row)
 
 
-def fake(fails_at: tuple[int, ...] = ()) -> Wandb:
-    tracker = Wandb.__new__(Wandb)
+def fake(fails_at: tuple[int, ...] = ()) -> WandbRun:
+    tracker = WandbRun.__new__(WandbRun)
     tracker._stop, tracker._warned = Event(), set()
     tracker._run = Fake(fails_at)
     return tracker
@@ -118,12 +118,12 @@ def fake(fails_at: tuple[int, ...] = ()) -> Wandb:
 
 def test_an_outage_warns_once_and_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tracker = fake(fails_at=(2, 3))
-    both = Trackers(JsonLines(tmp_path), tracker)
+    both = Trackers(JsonLines.open(tmp_path), tracker)
     for epoch in (1, 2, 3, 4):
         both.log(epoch, {"x": float(epoch)})
     problem = "the server is gone. The run goes on; its metrics are in metrics.jsonl"
     assert capsys.readouterr().err == f"W&B: {problem}.\n"
-    assert len(tracking.read_rows(tmp_path / "metrics.jsonl")) == 4
+    assert len(read_rows(tmp_path / "metrics.jsonl")) == 4
     assert [row["epoch"] for row in tracker._run.rows] == [1, 4]
     tracker._stop.set()
     with pytest.raises(Pruned, match="dashboard"):
@@ -139,10 +139,10 @@ def test_a_key_that_wandb_refuses_is_named_and_left_out(capsys: pytest.CaptureFi
 
 
 def test_the_id_of_a_run_stays_with_its_folder(tmp_path: Path) -> None:
-    first = tracking.run_id(tmp_path)
-    assert tracking.run_id(tmp_path) == first
+    first = run_id(tmp_path)
+    assert run_id(tmp_path) == first
     (tmp_path / "other").mkdir()
-    assert tracking.run_id(tmp_path / "other") != first
+    assert run_id(tmp_path / "other") != first
 
 
 @pytest.mark.parametrize(
@@ -168,19 +168,20 @@ def test_auto_is_online_only_where_a_key_is_configured(
         monkeypatch.setenv(name, value)
     for file, text in files.items():
         (tmp_path / file).write_text(text)
-    assert tracking.wandb_mode("auto") == mode
-    assert tracking.wandb_mode("offline") == "offline"
+    assert wandb_mode("auto") == mode
+    assert wandb_mode("offline") == "offline"
 
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from PIL import Image
-from vae.schema import WandbConfig
-from vae.tracking import Wandb
+from vae.config.schema import WandbConfig
+from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
 folder = Path(sys.argv[1])
 config = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
-run = Wandb(WandbConfig(mode="offline"), folder, config, "t001-z2", "study", ["digits", "mlp", "mine"], "train")
+identity = RunIdentity("t001-z2", "study", ["digits", "mlp", "mine"], "train")
+run = WandbRun.start(WandbConfig(mode="offline"), folder, config, identity)
 print(run.place)
 run.log(1, {"val/elbo": -2.0})
 run.log(2, {"val/elbo": -1.0})
@@ -273,7 +274,7 @@ def test_a_log_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("asked", "state"), [(True, "finished"), (True, "pruned"), (False, "finished")])
 def test_the_model_is_an_artifact_where_it_is_asked_for(asked: bool, state: str, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"weights")
-    run = Wandb(WandbConfig(mode="offline", artifact=asked), tmp_path, CONFIG, "name", None)
+    run = WandbRun.start(WandbConfig(mode="offline", artifact=asked), tmp_path, CONFIG, RunIdentity("name"))
     run.finish({"state": state, "value": -1.0})
     wandb.teardown()  # waits for the log to be written, as the end of a process does
     expected = [("model", f"model-{run.id}", {"checkpoint.pt": tmp_path / "checkpoint.pt"})]
@@ -290,7 +291,7 @@ def test_a_server_that_is_not_there_means_offline_with_one_warning(
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        run = Wandb(WandbConfig(mode="online", init_timeout_seconds=3), folder, CONFIG, name, None)
+        run = WandbRun.start(WandbConfig(mode="online", init_timeout_seconds=3), folder, CONFIG, RunIdentity(name))
         said = capsys.readouterr().err
         assert said.startswith("W&B: no server (" if name == "first" else "W&B: the server did not answer a short")
         assert said.endswith("this run goes on offline.\n")

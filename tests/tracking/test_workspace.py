@@ -8,7 +8,7 @@ import yaml
 from wandb_server import ENTITY, Run, WandbServer
 
 from vae.errors import UserError
-from vae.tracking.wandb.workspace import PublishedStudy, publish
+from vae.tracking.wandb.workspace import Project, PublishedStudy, StudyGoal, publish
 
 pytest.importorskip("wandb_workspaces", reason="the extra wandb is not installed")
 
@@ -20,7 +20,8 @@ SWEPT = {
     "data.batch_size": {"values": [64, 128]},
     "prior": {"values": ["flow", "vamp"]},
 }
-STUDY = PublishedStudy("sizes", "vae-sweeps", None, "val/elbo", "maximize", SWEPT, RUNS, "bbbb", "why")
+GOAL = StudyGoal("val/elbo", "maximize")
+STUDY = PublishedStudy("sizes", Project("vae-sweeps"), GOAL, SWEPT, RUNS, "bbbb", "why")
 
 
 @pytest.fixture

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 import torch
 
-from vae import data
-from vae.config.schema import TrainerConfig
-from vae.data.batches import Batches
-from vae.data.splits import Split, Splits
+from vae.config.schema import AdamConfig, DataConfig, MlpConfig, TrainerConfig
+from vae.data import Batches, Split, Splits, load_splits
 from vae.errors import NonFiniteError, Pruned, StorageError
+from vae.models.mlp import mlp
 from vae.models.vae import VAE
 from vae.objectives.elbo import Elbo
-from vae.training import optimizers
+from vae.training import optimizers, validation
 from vae.training.checkpoint import Store
 from vae.training.device import resolve_device, resolve_precision
-from vae.training.loop import fit, train_epoch
+from vae.training.learning_rate import lr_factor
+from vae.training.loop import Step, fit, train_epoch
 from vae.training.progress import Progress
-from vae.training.task import Task
+from vae.training.task import BatchSizes, Task
 from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -43,18 +43,20 @@ class Log:
 
 
 def splits(pixels: str = "grey") -> Splits:
-    return data.load(name="digits", batch_size=64, root=None, pixels=pixels, validation=200, train_images=320)
+    return load_splits(DataConfig("digits", batch_size=64, pixels=pixels, validation=200, train_images=320))
 
 
 def task(seed: int = 0, lr: float = 1e-3, dropout: float = 0.1, pixels: str = "dynamic", **settings: Any) -> Task:
     torch.manual_seed(seed)
-    model = VAE(3, 24, image_shape=(1, 8, 8), dropout=dropout)
-    optimizer = optimizers.build("adam", model.parameters(), lr=lr, beta1=0.9, beta2=0.999, eps=1e-8)
+    model = mlp(MlpConfig(latent_size=3, hidden_size=24, dropout=dropout), image_shape=(1, 8, 8))
+    optimizer = optimizers.build(AdamConfig(lr=lr), model.parameters())
     generator = torch.Generator().manual_seed(seed)
-    return Task(model, splits(pixels), Elbo(), optimizer, generator, batch_size=64, **settings)
+    return Task(model, splits(pixels), Elbo(), optimizer, generator, BatchSizes(64), **settings)
 
 
-def train(task: Task, path: Path, settings: TrainerConfig = SETTINGS, resume: bool = False, **extra: Any) -> tuple[Any, ...]:
+def train(
+    task: Task, path: Path, settings: TrainerConfig = SETTINGS, resume: bool = False, **extra: Any
+) -> tuple[Any, ...]:
     """fit() as `vae.run` calls it: progress, rows, store."""
     store, log = Store(path, {}, settings.checkpoint_every_seconds, resume), Log()
     state = store.read()
@@ -76,10 +78,10 @@ def same(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
-def test_evaluation_does_not_depend_on_the_batch_size(batch_size: int) -> None:
-    model = task().model.double()
-    split = splits().validation
-    whole, parts = (evaluate(model, Batches64(split, size)) for size in (200, batch_size))
+def test_evaluation_does_not_depend_on_the_batch_size(batch_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation, "Batches", Batches64)
+    model, split = task().model.double(), splits().validation
+    whole, parts = (evaluate(model, split, size) for size in (200, batch_size))
     assert parts == pytest.approx(whole, rel=1e-12)
 
 
@@ -93,8 +95,8 @@ class Batches64(Batches):
 def test_evaluation_repeats_and_leaves_the_runs_generators_alone() -> None:
     parts = task()
     before = parts.generator.get_state(), torch.get_rng_state()
-    batches = Batches(parts.splits.validation, 50)
-    assert evaluate(parts.model, batches) == evaluate(parts.model, batches)
+    split = parts.splits.validation
+    assert evaluate(parts.model, split, 50) == evaluate(parts.model, split, 50)
     assert torch.equal(parts.generator.get_state(), before[0])
     assert torch.equal(torch.get_rng_state(), before[1])
 
@@ -102,15 +104,13 @@ def test_evaluation_repeats_and_leaves_the_runs_generators_alone() -> None:
 def test_training_averages_are_per_image_whatever_the_last_batch_holds() -> None:
     """With a learning rate of zero an epoch is an evaluation."""
     parts = task(lr=1e-30, dropout=0.0, pixels="grey")
-    uneven = replace(
-        parts, batch_size=64, splits=replace(parts.splits, train=parts.splits.train.take(torch.arange(65)))
-    )
+    uneven = replace(parts, splits=replace(parts.splits, train=parts.splits.train.take(torch.arange(65))))
     found = train_epoch(
         uneven.model,
         Batches(uneven.splits.train, 64),
         Elbo(),
         uneven.optimizer,
-        generator=torch.Generator().manual_seed(5),
+        torch.Generator().manual_seed(5),
     )
     noise, x = torch.Generator().manual_seed(5), uneven.splits.train.images.float() / 255
     eps = torch.cat([torch.randn(64, 3, generator=noise), torch.randn(1, 3, generator=noise)])
@@ -148,7 +148,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
     tmp_path: Path, stop: int, error: type[BaseException], schedule: str
 ) -> None:
     def factor(step: int) -> float:
-        return optimizers.lr_factor(step, steps=20, schedule=schedule, warmup_steps=3, final_fraction=0.1)
+        return lr_factor(step, steps=20, schedule=schedule, warmup_steps=3, final_fraction=0.1)
 
     whole = task(lr_factor=factor)
     progress, rows, store = train(whole, tmp_path / "whole.pt")
@@ -185,7 +185,7 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     values = [row["val/elbo"] for row in rows]
     assert progress.best_elbo == max(values)
     assert progress.best_epoch == values.index(max(values)) + 1 == 2
-    found = evaluate(parts.model, Batches(parts.splits.validation, 1000)).elbo
+    found = evaluate(parts.model, parts.splits.validation).elbo
     assert found == pytest.approx(progress.best_elbo, rel=1e-6)
     assert not same(store._held["model"], store.best_model())
 
@@ -197,7 +197,7 @@ def test_a_non_finite_loss_names_metric_epoch_and_steps_and_keeps_the_last_good_
 
         samples = 1
 
-        def level(self, step: int) -> float:
+        def scheduled_value(self, step: int) -> float:
             return 1.0
 
         def __call__(self, model: VAE, x: torch.Tensor, eps: torch.Tensor, *rest: Any) -> Any:
@@ -243,7 +243,7 @@ def test_gradients_are_clipped_to_the_norm() -> None:
     sgd = torch.optim.SGD(parts.model.parameters(), lr=1.0)
     before = torch.cat([p.detach().flatten().clone() for p in parts.model.parameters()])
     batches = Batches(parts.splits.train.take(torch.arange(64)), 64)
-    train_epoch(parts.model, batches, Elbo(), sgd, clip_grad_norm=0.5)
+    train_epoch(parts.model, batches, Elbo(), sgd, step=Step(clip_grad_norm=0.5))
     after = torch.cat([p.detach().flatten() for p in parts.model.parameters()])
     assert (after - before).norm().item() == pytest.approx(0.5, rel=1e-4)
 

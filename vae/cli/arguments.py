@@ -1,4 +1,4 @@
-"""Short forms on the command line, written out before Hydra sees them."""
+"""Short forms on the command line, expanded before Hydra sees them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,23 +6,29 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from vae.cli.train import MULTIRUN
+from vae.config.resume import parse_resume
 from vae.errors import UserError
 from vae.nested import flatten
+from vae.run.folder import read_overrides
+from vae.run.job import LATEST
 
-_SWEEP = "sweep."
-_EXPERIMENT = "experiment="
+MULTIRUN = {"-m", "--multirun"}
+_SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
 
-def written_out(arguments: Sequence[str]) -> list[str]:
-    """`sweep.KEY=...` -> `hydra.sweeper.KEY=...`; `experiment=FILE.yaml` -> the overrides that the file stands for.
+def expand(arguments: Sequence[str]) -> list[str]:
+    """Every short form of a command line as the overrides that it stands for.
 
-    Raises UserError for a file that does not exist or is no overlay.
+    `sweep.KEY=...` is `hydra.sweeper.KEY=...`; `experiment=FILE.yaml` is what the file holds; `trainer.resume=DIR` is
+    what that run was given, in that run's folder. Raises UserError for a file or folder that cannot be used.
+
+    >>> expand(["sweep.n_trials=4", "data=digits"])
+    ['hydra.sweeper.n_trials=4', 'data=digits']
     """
-    return [written for argument in arguments for written in _written_out(argument)]
+    return _with_recorded([override for argument in arguments for override in _expanded(argument)])
 
 
-def _written_out(argument: str) -> list[str]:
+def _expanded(argument: str) -> list[str]:
     if argument.startswith(_SWEEP):
         return [f"hydra.sweeper.{argument.removeprefix(_SWEEP)}"]
     path = Path(argument.removeprefix(_EXPERIMENT))
@@ -47,34 +53,34 @@ def overrides_from(path: Path) -> list[str]:
                 "Put the file into conf/experiment/ and give its name."
             )
         choices.append(f"{str(name).removeprefix('override /')}={option}")
-    return [*choices, *(f"{key}={_text(value)}" for key, value in flatten(overlay, keep_empty=True).items())]
+    return [*choices, *(f"{key}={_in_grammar(value)}" for key, value in flatten(overlay, keep_empty=True).items())]
 
 
-def _text(value: Any) -> str:
+def _in_grammar(value: Any) -> str:
     """A value in Hydra's grammar."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     if isinstance(value, str):
         return QuotedString(value, Quote.single).with_quotes()
     if isinstance(value, list):
-        return f"[{','.join(_text(item) for item in value)}]"
+        return f"[{','.join(_in_grammar(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_text(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{key}:{_in_grammar(item)}" for key, item in value.items()) + "}"
     return "null" if value is None else str(value)
 
 
-def continued(arguments: list[str]) -> list[str]:
+def _with_recorded(arguments: list[str]) -> list[str]:
     """`trainer.resume=DIR` -> that run's own overrides, then those given, in that run's folder.
 
     `true` is results/latest. In a multirun the key is left to the trials, which have folders of their own.
     """
-    given = [a.removeprefix("trainer.resume=") for a in arguments if a.startswith("trainer.resume=")]
-    if not given or not MULTIRUN.isdisjoint(arguments) or given[-1].lower() in ("false", "null"):
+    given = [argument.removeprefix(_RESUME) for argument in arguments if argument.startswith(_RESUME)]
+    resume = parse_resume(given[-1] if given else False)
+    if not resume.wanted or not MULTIRUN.isdisjoint(arguments):
         return arguments
-    folder = Path("results/latest" if given[-1].lower() == "true" else given[-1]).resolve()
-    recorded = folder / ".hydra" / "overrides.yaml"
-    if not (folder / "checkpoint.pt").is_file() or not recorded.is_file():
+    folder = (resume.folder or LATEST).resolve()
+    if not (folder / "checkpoint.pt").is_file() or not (folder / ".hydra" / "overrides.yaml").is_file():
         raise UserError(f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt or no .hydra/.")
-    before = [o for o in OmegaConf.load(recorded) if not str(o).startswith("trainer.resume=")]
-    rest = [a for a in arguments if not a.startswith("trainer.resume=")]
-    return [*map(str, before), *rest, f"trainer.resume={folder}", f"hydra.run.dir={folder}"]
+    before = [override for override in read_overrides(folder) if not override.startswith(_RESUME)]
+    rest = [argument for argument in arguments if not argument.startswith(_RESUME)]
+    return [*before, *rest, f"{_RESUME}{folder}", f"hydra.run.dir={folder}"]

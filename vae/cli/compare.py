@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -16,13 +15,11 @@ from vae.errors import UserError
 from vae.files import write_whole, writing
 from vae.text import precise_text, short_keys
 
-if TYPE_CHECKING:
-    from vae.report.read.records import Records
-    from vae.report.show.columns import Column
 MOST_ROWS = 40
 FEW_RUNS = 4
-GAP = 2
-"""Between two columns, in characters."""
+"""Up to this many runs are the columns of the table, not its rows."""
+COLUMN_GAP = 2
+"""In characters."""
 DEFAULT_PAGE = Path("results") / "compare.html"
 
 
@@ -30,7 +27,7 @@ def main() -> None:
     """Entry point of `vae-compare DIR DIR...`."""
     parser = argparse.ArgumentParser(
         prog="vae-compare",
-        description="Shows in which config keys runs differ, and what came of it; writes a report of them.",
+        description="Shows the config keys in which runs differ, beside their results, and writes a report of them.",
     )
     parser.add_argument("folders", nargs="+", metavar="DIR", help="runs, or studies and grids with all their runs")
     parser.add_argument(
@@ -39,54 +36,59 @@ def main() -> None:
     parser.add_argument("--html", default=str(DEFAULT_PAGE), metavar="FILE", help=f"the report ({DEFAULT_PAGE})")
     given = parser.parse_args()
     try:
-        compare(given.folders, given.csv, Path(given.html))
+        compare_runs(given.folders, given.csv, Path(given.html))
     except UserError as error:
         fail(error)
 
 
-def compare(folders: Sequence[str], csv_file: str | None, page: Path) -> None:
-    """Reads, prints, writes. Raises UserError."""
-    from vae import report
-    from vae.report.show.columns import columns
+def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> None:
+    """Reads the runs, prints them, writes the report; `csv_file` "-" is standard output. Raises UserError."""
+    from vae.report.read.places import read_comparison
+    from vae.report.show.columns import Column, columns
+    from vae.report.show.page import by_rank, write_page
+    from vae.sweep.attributes import REASON
 
-    records = report.compare(folders)
-    made = columns(records)
-    order = report.by_rank(records)
+    records = read_comparison(folders)
     with writing(page):
         page.parent.mkdir(parents=True, exist_ok=True)
-    report.write_page(records, page)
+    write_page(records, page)
+    table = [
+        Column("run", "run", [run.name for run in records.runs]),
+        Column("state", "run", [run.state for run in records.runs]),
+        *columns(records),
+    ]
+    heads = [column.name for column in table]
+    rows = [[column.values[index] for column in table] for index in by_rank(records)]
     if csv_file == "-":
         with writing(Path("standard output")):
-            write_csv(sys.stdout, records, made, order)
+            csv.writer(sys.stdout).writerows([heads, *rows])
         return
-    print_table(records, made, order)
+    short = [place for place, column in enumerate(table) if column.shown and column.name != REASON]
+    print_table([heads[place] for place in short], [[row[place] for place in short] for row in rows])
+    if not records.keys:
+        print("the configs do not differ")
     if csv_file:
-        write_whole(Path(csv_file), lambda file: write_csv(file, records, made, order))
+        write_whole(Path(csv_file), lambda file: csv.writer(file).writerows([heads, *rows]))
     print(f"report {os.path.relpath(page)}")
 
 
-def print_table(records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:
-    """Where the runs differ and what came of it: a column per run for a few, a row per run, best first, for more."""
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A column per run for a few, a row per run for more; a run's name is the first value of its row."""
     console = Console(highlight=False, markup=False)
-    shown = [column for column in made if column.shown and column.name != "reason"]
-    names = relative_names([run.name for run in records.runs])
-    rows = [[names[i], records.runs[i].state, *(cell(column.values[i]) for column in shown)] for i in order[:MOST_ROWS]]
-    if len(rows) <= FEW_RUNS:
-        heads = ["run", "state", *(column.name for column in shown)]
-        console.print(grid([list(row) for row in zip(heads, *rows, strict=True)]))
+    names = relative_names([str(row[0]) for row in rows])
+    texts = [[name, *map(cell_text, row[1:])] for name, row in zip(names, rows, strict=True)][:MOST_ROWS]
+    if len(texts) <= FEW_RUNS:
+        console.print(text_table(list(zip(heads, *texts, strict=True))))
     else:
-        heads = ["run", "state", *short_keys([column.name for column in shown])]
-        fitting, left_out = fit([heads, *rows], console.width)
-        console.print(grid(fitting))
+        fitting, left_out = fitting_columns([short_keys(heads), *texts], console.width)
+        console.print(text_table(fitting))
         if left_out:
-            console.print(f"for {left_out} more columns the terminal is too narrow: --csv, or the report")
-    if len(order) > MOST_ROWS:
-        console.print(f"the best {MOST_ROWS} of {len(order):,} runs; all of them with --csv, and in the report")
-    if not records.keys:
-        console.print("the configs do not differ")
+            console.print(f"{left_out} more columns do not fit the terminal: use --csv, or open the report")
+    if len(rows) > MOST_ROWS:
+        console.print(f"the best {MOST_ROWS} of {len(rows):,} runs; for all of them, use --csv or open the report")
 
 
-def grid(rows: Sequence[Sequence[str]]) -> Table:
+def text_table(rows: Sequence[Sequence[str]]) -> Table:
     """The first row as the heading, the first column to the left."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for place, head in enumerate(rows[0]):
@@ -96,37 +98,36 @@ def grid(rows: Sequence[Sequence[str]]) -> Table:
     return table
 
 
-def fit(rows: Sequence[Sequence[str]], width: int) -> tuple[list[list[str]], int]:
-    """The leading columns that a terminal has room for, and how many it has none for."""
+def fitting_columns(rows: Sequence[Sequence[str]], width: int) -> tuple[list[list[str]], int]:
+    """The leading columns that fit a terminal, at least two, and the number of those that do not.
+
+    >>> fitting_columns([["run", "state", "val/elbo"], ["a", "complete", "-98.4"]], width=20)
+    ([['run', 'state'], ['a', 'complete']], 1)
+    """
     used, kept = 0, 0
     for column in zip(*rows, strict=True):
-        used += max(map(len, column)) + GAP
-        if used - GAP > width and kept > 1:
+        used += max(map(len, column)) + COLUMN_GAP
+        if used - COLUMN_GAP > width and kept > 1:
             break
         kept += 1
     return [list(row[:kept]) for row in rows], len(rows[0]) - kept
 
 
 def relative_names(names: Sequence[str]) -> list[str]:
-    """Folders without the part that they have in common."""
+    """Folders without the part that they have in common.
+
+    >>> relative_names(["multirun/sizes/0", "multirun/rates/0"])
+    ['sizes/0', 'rates/0']
+    """
     if len(names) < 2:
         return list(names)
     common = os.path.commonpath(names)
     return [os.path.relpath(name, common) if common else name for name in names]
 
 
-def cell(value: object) -> str:
-    """A value as a person writes it; nothing for one that is missing."""
+def cell_text(value: object) -> str:
+    """A value of the table; a missing one is empty."""
     return "" if value is None else precise_text(value)
-
-
-def write_csv(file: TextIO, records: "Records", made: "Sequence[Column]", order: Sequence[int]) -> None:
-    """Every column, unrounded, the best run first."""
-    writer = csv.writer(file)
-    writer.writerow(["run", "state", *(column.name for column in made)])
-    for index in order:
-        run = records.runs[index]
-        writer.writerow([run.name, run.state, *(column.values[index] for column in made)])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ from textwrap import fill
 from vae.config import conf_dir, describe, schema
 
 KEYS: tuple[tuple[str, type, str], ...] = (
-    ("data", schema.Data, "batch_size pixels validation train_images"),
-    ("model", schema.Mlp, "latent_size hidden_size depth activation dropout"),
-    ("objective", schema.lab.Elbo, "beta schedule warmup_epochs free_bits samples"),
-    ("optimizer", schema.Optimizer, "lr schedule warmup_epochs weight_decay"),
-    ("trainer", schema.Trainer, "epochs device precision early_stop_evals clip_grad_norm resume"),
-    ("tracking", schema.Wandb, "project mode group"),
-    ("", schema.Config, "seed study notes"),
+    ("data", schema.DataConfig, "batch_size pixels validation train_images"),
+    ("model", schema.MlpConfig, "latent_size hidden_size depth activation dropout"),
+    ("objective", schema.ElboConfig, "beta schedule warmup_epochs free_bits samples"),
+    ("optimizer", schema.OptimizerConfig, "lr schedule warmup_epochs weight_decay"),
+    ("trainer", schema.TrainerConfig, "epochs device precision early_stop_evals clip_grad_norm resume"),
+    ("tracking", schema.WandbConfig, "project mode group"),
+    ("", schema.RunConfig, "seed study notes"),
 )
 """Group, its schema, and the keys shown."""
 WIDTH = 110
@@ -23,8 +23,8 @@ Trains Variational Autoencoders composed from YAML, and sweeps them.
   python -m vae data=mnist model.latent_size=10        another data set, another size
   python -m vae experiment=classic                     a published setting, with its expected result
   python -m vae -m model.latent_size=2,10,20           a grid: a run for each value
-  python -m vae -m sweep=tpe study=NAME                a search with Optuna; the same command goes on after a stop
-  python -m vae trainer.resume=DIR trainer.epochs=40   goes on with a run
+  python -m vae -m sweep=tpe study=NAME                a search with Optuna; the same command resumes it after a stop
+  python -m vae trainer.resume=DIR trainer.epochs=40   resumes a run, for more epochs
 
 Groups, chosen with GROUP=OPTION
 {groups}
@@ -48,11 +48,11 @@ def help_text() -> str:
             fill(", ".join(names), WIDTH, initial_indent=f"  {name:<{width}}  ", subsequent_indent=" " * (width + 4))
             for name, names in shown
         ),
-        keys="\n".join(row(key, text, key_width) for key, text in keys),
+        keys="\n".join(key_row(key, text, key_width) for key, text in keys),
     )
 
 
-def row(key: str, text: str, key_width: int) -> str:
+def key_row(key: str, text: str, key_width: int) -> str:
     """A key and its meaning, wrapped under itself."""
     first = f"  {key:<{key_width}}  "
     return fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)

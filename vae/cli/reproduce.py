@@ -1,6 +1,5 @@
 """Runs an experiment of conf/experiment/ and compares what it obtains with what its header expects."""
 
-import json
 import operator
 import re
 import subprocess
@@ -8,10 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae.cli.exits import mistakes_explained
 from vae.config import conf_dir, one_of
 from vae.errors import UserError
+from vae.run.folder import read_summary
+from vae.run.job import RESULTS
 
-RESULTS = Path("results/reproduced")
+REPRODUCED = RESULTS / "reproduced"
 EXPECT = re.compile(r"^# Expect +(?P<metric>\S+) (?P<sign>=|<=|>=|<|>) (?P<value>\S+)(?: \+- (?P<tolerance>\S+))?$")
 SIGNS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -29,7 +31,7 @@ class Expected(NamedTuple):
         return f"{self.metric} {self.sign} {self.value}{within}"
 
 
-class Outcome(NamedTuple):
+class Verdict(NamedTuple):
     """What came out, and whether it is what was expected."""
 
     expected: Expected
@@ -53,31 +55,32 @@ def expectation(name: str) -> Expected:
     return Expected(metric, sign, value, None if tolerance is None else float(tolerance))
 
 
-def verdict(name: str, expected: Expected, results: Path = RESULTS) -> Outcome:
+def judge(name: str, expected: Expected, results: Path = REPRODUCED) -> Verdict:
     """Compares the summary of a run with what was expected. Raises UserError where a figure is missing."""
-    own = summary(name, results)
+    own = summary_of(name, results)
     obtained = figure(own, expected.metric, name)
     if expected.sign == "=":
         bound = float(expected.value)
         assert expected.tolerance is not None
-        return Outcome(expected, obtained, bound, abs(obtained - bound) <= expected.tolerance)
+        return Verdict(expected, obtained, bound, abs(obtained - bound) <= expected.tolerance)
     if "/" in expected.value:
         bound = figure(own, expected.value, name)
     else:
         try:
             bound = float(expected.value)
         except ValueError:
-            bound = figure(summary(expected.value, results), expected.metric, expected.value)
-    return Outcome(expected, obtained, bound, SIGNS[expected.sign](obtained, bound))
+            bound = figure(summary_of(expected.value, results), expected.metric, expected.value)
+    return Verdict(expected, obtained, bound, SIGNS[expected.sign](obtained, bound))
 
 
-def summary(name: str, results: Path) -> dict[str, Any]:
+def summary_of(name: str, results: Path) -> dict[str, Any]:
     """`summary.json` of an experiment that has been run."""
-    file = results / name / "summary.json"
-    if not file.is_file():
-        raise UserError(f"{file} is not there: run `python scripts/reproduce.py {name}` first.")
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return content
+    summary = read_summary(results / name)
+    if not summary:
+        raise UserError(
+            f"{results / name / 'summary.json'} is not there: run `python scripts/reproduce.py {name}` first."
+        )
+    return summary
 
 
 def figure(content: dict[str, Any], metric: str, name: str) -> float:
@@ -87,7 +90,7 @@ def figure(content: dict[str, Any], metric: str, name: str) -> float:
     return float(content[metric])
 
 
-def row(name: str, outcome: Outcome, content: dict[str, Any]) -> str:
+def table_row(name: str, outcome: Verdict, content: dict[str, Any]) -> str:
     """A line for the table of docs/REPRODUCED.md."""
     minutes = content["seconds"] / 60
     hardware = f"{content['device']}, {content['precision']}, {content['threads']} threads, {content['processor']}"
@@ -111,20 +114,17 @@ def main() -> None:
         print(f"scripts/reproduce.py NAME [KEY=VALUE ...]\n\nNAME: {', '.join(names)}")
         sys.exit(2)
     name, *overrides = sys.argv[1:]
-    try:
+    with mistakes_explained():
         expected = expectation(name)
-        where = [f"experiment={name}", "tracking=none", f"hydra.run.dir={RESULTS / name}"]
+        where = [f"experiment={name}", "tracking=none", f"hydra.run.dir={REPRODUCED / name}"]
         done = subprocess.run([sys.executable, "-m", "vae", *where, *overrides], check=False)
         if done.returncode:
             sys.exit(done.returncode)
-        outcome = verdict(name, expected)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+        outcome = judge(name, expected)
     print(
         f"\nexpected  {expected}\nobtained  {outcome.obtained:.3f}\nverdict   {'holds' if outcome.holds else 'fails'}"
     )
     if overrides:
         print(f"with other settings than the experiment's: {' '.join(overrides)}")
-    print(row(name, outcome, summary(name, RESULTS)))
+    print(table_row(name, outcome, summary_of(name, REPRODUCED)))
     sys.exit(0 if outcome.holds else 1)

@@ -4,7 +4,7 @@ from vae.config.checks import check
 from vae.config.field_docs import describe
 from vae.config.names import lookup, one_of, raised
 from vae.config.registration import conf_dir, register
-from vae.config.run_config import arguments_of, from_record, record_of, typed
+from vae.config.run_config import arguments_of, from_record, record_of, settings_of, typed
 from vae.config.schema import RunConfig
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "raised",
     "record_of",
     "register",
+    "settings_of",
     "typed",
 ]

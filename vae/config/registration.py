@@ -15,8 +15,6 @@ def register() -> None:
     for group, options in SCHEMA.items():
         for option, node in options.items():
             store.store(group=f"schema/{group}", name=option, node=node)
-    callback = {"report": {"_target_": "vae.report.live.GridReport"}}
-    store.store(group="hydra/callbacks", name="report", node=callback, package="hydra.callbacks")
 
 
 @cache

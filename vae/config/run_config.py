@@ -28,18 +28,26 @@ def from_record(record: Mapping[str, Any]) -> RunConfig:
 
     Raises UserError for a key that no option of its group has.
     """
-    groups = {group: _option(group, record[group]) for group in SCHEMA if group in record}
+    groups = {group: settings_of(group, record[group]) for group in SCHEMA if group in record}
     return RunConfig(**{key: groups.get(key, value) for key, value in record.items()})
 
 
-def _option(group: str, values: Mapping[str, Any]) -> Any:
-    """The group's dataclass that has these keys: the one of that name, else the smallest."""
+def settings_of(group: str, values: Mapping[str, Any]) -> Any:
+    """The group's dataclass that has these keys: the option of that name, else the smallest.
+
+    Raises UserError for a key that no option has.
+
+    >>> settings_of("likelihood", {"name": "gaussian", "scale": 0.2})
+    GaussianConfig(name='gaussian', scale=0.2, learn_scale=False)
+    """
     options = [option for option in SCHEMA[group].values() if values.keys() <= {f.name for f in fields(option)}]
     if not options:
         known = {f.name for option in SCHEMA[group].values() for f in fields(option)}
         key = next((key for key in values if key not in known), next(iter(values)))
         raise UserError(f"{group}.{key}: no such key. {one_of(key, known)}")
-    return min(options, key=lambda option: (option().name != values.get("name"), len(fields(option))))(**values)
+    return min(options, key=lambda option: (getattr(option, "name", None) != values.get("name"), len(fields(option))))(
+        **values
+    )
 
 
 def arguments_of(settings: Any, *without: str) -> dict[str, Any]:

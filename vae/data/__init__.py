@@ -1,8 +1,8 @@
 """Data sets as uint8 tensors with labels, and batches of them on the device."""
 
 from vae.data.batches import Batches
-from vae.data.load import load
+from vae.data.loading import load_splits
 from vae.data.pixels import to_float
 from vae.data.splits import Source, Split, Splits
 
-__all__ = ["Batches", "Source", "Split", "Splits", "load", "to_float"]
+__all__ = ["Batches", "Source", "Split", "Splits", "load_splits", "to_float"]

@@ -1,1 +1,21 @@
-"""Figures of a trained model: (name, value)s. Writes and prints nothing."""
+"""Figures of a trained model, as pairs of name and value. Nothing here writes or prints."""
+
+from vae.evaluation.bounds import nll_bounds, why_no_likelihood
+from vae.evaluation.information import mutual_information
+from vae.evaluation.measurement import averages, check_measurable, measure
+from vae.evaluation.posteriors import Posteriors, infer_posteriors
+from vae.evaluation.units import active_units, by_activity, usage_sentence
+
+__all__ = [
+    "Posteriors",
+    "active_units",
+    "averages",
+    "by_activity",
+    "check_measurable",
+    "infer_posteriors",
+    "measure",
+    "mutual_information",
+    "nll_bounds",
+    "usage_sentence",
+    "why_no_likelihood",
+]

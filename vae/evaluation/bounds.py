@@ -1,4 +1,4 @@
-"""A bound on the negative log-likelihood by importance sampling, in passes whose size the memory decides."""
+"""A bound on the negative log-likelihood by importance sampling, in passes as large as the memory allows."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -7,27 +7,30 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vae.data.pixels import to_float
-from vae.data.splits import Split
+from vae.data import Split, to_float
 from vae.errors import UserError
 from vae.models.vae import VAE
 
 NOISE_SEED = 150_900_519
 """Sample j of every image comes from the generator seeded with this plus j: no chunk size changes it."""
-STEPS = (1, 10, 100, 1000, 5000)
+CURVE_SAMPLES = (1, 10, 100, 1000, 5000)
+"""Numbers of samples at which the curve of the bound is read."""
 CACHE_BYTES = 8 * 2**20
-"""What one pass may take on a CPU, so that its tensors stay in the cache between one operation and the next."""
+"""Memory of one pass on a CPU: its tensors stay in the cache from one operation to the next."""
 
 
 class Bound(NamedTuple):
-    """The mean over images of -log 1/k sum_j w_j, in nats per image, and its standard error over the images."""
+    """The mean over images of -log 1/k sum_j w_j: an upper bound on the NLL."""
 
     k: int
+    """Importance samples for each image."""
     nll: float
+    """Nats per image."""
     error: float
+    """Standard error over the images, in nats; NaN for a single image."""
 
 
-def refusal(model: VAE, split: Split) -> str | None:
+def why_no_likelihood(model: VAE, split: Split) -> str | None:
     """Why the pixels of a split have no likelihood under the model; None where they have one."""
     if model.likelihood.support != "binary" or bool(((split.images == 0) | (split.images == 255)).all()):
         return None
@@ -37,40 +40,47 @@ def refusal(model: VAE, split: Split) -> str | None:
     )
 
 
-def steps_up_to(k: int) -> list[int]:
-    """Where the curve over k is read: 1, 10, 100, 1000, 5000 below k, and k itself."""
-    return [step for step in STEPS if step < k] + [k]
+def samples_up_to(k: int) -> list[int]:
+    """Where the curve over k is read: the entries of `CURVE_SAMPLES` below k, and k itself."""
+    return [samples for samples in CURVE_SAMPLES if samples < k] + [k]
 
 
 @torch.no_grad()
 def nll_bounds(
     model: VAE, split: Split, k: int, *, rows: int | None = None, advance: Callable[[int], object] = lambda n: None
 ) -> Iterator[Bound]:
-    """The bound for each number of samples up to k (Burda et al., 2016, section 5), from nested samples.
+    """The bound for each number of samples up to k, from nested samples; in expectation it falls to -log p(x).
 
-    It falls with k, in expectation, towards -log p(x). `rows` are the pairs of image and sample in one pass, by
-    default what fits; the result does not depend on them, and memory not on k. `advance` is told the pairs done.
-    Raises UserError for k below 1 and for pixels that have no likelihood.
+    Burda et al. (2016), section 5: https://arxiv.org/abs/1509.00519. The memory does not depend on k.
+
+    Args:
+        model: on the device of the images.
+        split: whose pixels have a likelihood under the model.
+        k: importance samples for each image.
+        rows: pairs of image and sample in one pass, by default as many as fit; no result depends on it.
+        advance: called with the pairs done in each pass.
+
+    Raises:
+        UserError: for k below 1, and for pixels that have no likelihood.
     """
     if k < 1:
         raise UserError(f"k must be at least 1 sample, but it is {k}.")
-    reason = refusal(model, split)
-    if reason:
+    if reason := why_no_likelihood(model, split):
         raise UserError(reason)
     model.eval()
     x, y, n = to_float(split.images), split.labels, len(split)
     rows = rows or rows_that_fit(model, x.device)
-    encoded = [model.encode(*part(x, y, start, rows)) for start in range(0, n, rows)]
+    encoded = [model.encode(*rows_of(x, y, start, rows)) for start in range(0, n, rows)]
     mu, logvar = torch.cat([m for m, _ in encoded]), torch.cat([v for _, v in encoded])
     components = model.components()
     log_sum = torch.full((n,), -math.inf, dtype=mu.dtype if mu.device.type == "mps" else torch.float64, device=x.device)
-    done, marks = 0, steps_up_to(k)
+    done, marks = 0, samples_up_to(k)
     while done < k:
         count = min(max(1, rows // n), min(mark for mark in marks if mark > done) - done)
-        eps = torch.stack([noise(j, n, model.noise_size, mu) for j in range(done, done + count)])
+        eps = torch.stack([noise_of_sample(j, n, model.noise_size, mu) for j in range(done, done + count)])
         for start in range(0, n, rows):
             here = slice(start, start + rows)
-            log_w = log_weights(model, *part(x, y, start, rows), mu[here], logvar[here], eps[:, here], components)
+            log_w = log_weights(model, *rows_of(x, y, start, rows), mu[here], logvar[here], eps[:, here], components)
             log_sum[here] = torch.logaddexp(log_sum[here], torch.logsumexp(log_w.to(log_sum.dtype), 0))
             advance(log_w.numel())
         done += count
@@ -93,19 +103,19 @@ def log_weights(
     return model.log_likelihood(x, z, y) + model.log_prior(z, components) - model.log_q(z, mu, logvar).sum(-1)
 
 
-def part(x: Tensor, y: Tensor | None, start: int, rows: int) -> tuple[Tensor, Tensor | None]:
-    """Images and labels from `start` on."""
+def rows_of(x: Tensor, y: Tensor | None, start: int, rows: int) -> tuple[Tensor, Tensor | None]:
+    """Images and labels from `start` on, at most `rows` of them."""
     return x[start : start + rows], None if y is None else y[start : start + rows]
 
 
-def noise(j: int, n: int, size: int, like: Tensor) -> Tensor:
-    """Sample j's noise of all images, (n, size)."""
+def noise_of_sample(j: int, n: int, size: int, like: Tensor) -> Tensor:
+    """The noise of sample j of all n images, (n, size)."""
     generator = torch.Generator(like.device).manual_seed(NOISE_SEED + j)
     return torch.randn(n, size, generator=generator, device=like.device, dtype=like.dtype)
 
 
 def rows_that_fit(model: VAE, device: torch.device) -> int:
-    """How many z to decode at once: by what the decoder's layers put out for one, and by the memory there is."""
+    """How many z to decode at once, from the size of what the decoder's layers return for one, and the memory."""
     numbers = 0
 
     def count(module: nn.Module, inputs: object, output: object) -> None:
@@ -115,20 +125,12 @@ def rows_that_fit(model: VAE, device: torch.device) -> int:
 
     hooks = [module.register_forward_hook(count) for module in model.decoder.modules()]
     try:
-        model.decode_logits(torch.zeros(1, model.latent_size, device=device, dtype=_type(model)), _first(model, device))
+        dtype = next(model.parameters()).dtype
+        z = torch.zeros(1, model.latent_size, device=device, dtype=dtype)
+        model.decode_logits(z, model.labels_in_turn(1, device))
     finally:
         for hook in hooks:
             hook.remove()
-    budget = CACHE_BYTES
-    if device.type == "cuda":
-        budget = torch.cuda.mem_get_info(device)[0] // 8
-    # The likelihood makes a few tensors of the image's size beside what the layers put out.
+    budget = torch.cuda.mem_get_info(device)[0] // 8 if device.type == "cuda" else CACHE_BYTES
+    # The likelihood makes a few tensors of the image's size beside what the layers return.
     return max(16, min(2**20, budget // (4 * (numbers + 4 * math.prod(model.image_shape)))))
-
-
-def _type(model: VAE) -> torch.dtype:
-    return next(model.parameters()).dtype
-
-
-def _first(model: VAE, device: torch.device) -> Tensor | None:
-    return model.labels_in_turn(1, device)

@@ -1,27 +1,32 @@
-"""A small classifier, trained here on the data set itself and cached: the feature space of the Frechet distance."""
+"""A small classifier, trained on the data set itself and cached: the feature space of the Frechet distance."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae.data.batches import Batches
-from vae.data.splits import Splits
+from vae.data import Batches, Splits
 from vae.errors import StorageError, UserError
-from vae.training import checkpoint
+from vae.training.checkpoint import read_checkpoint, write_checkpoint
 
 FEATURES = 64
-EPOCHS, STEPS, BATCH_SIZE = 4, 1000, 128
-"""It is trained for so many epochs, and for so many steps at least."""
-SEED = 0
-VERSION = 1
-"""Part of the cache's key: to be raised where the network or its training changes."""
+CLASSIFIER_EPOCHS, CLASSIFIER_STEPS, CLASSIFIER_BATCH_SIZE = 4, 1000, 128
+"""Length of its training, in epochs and in steps: the longer of the two."""
+CLASSIFIER_SEED = 0
+CLASSIFIER_VERSION = 1
+"""Part of the cache's key, to be raised when the network or its training changes."""
 
 
 class SmallClassifier(nn.Module):
-    """Two strided convolutions and two linear layers; `features` are the activations before the last."""
+    """Two strided convolutions and two linear layers; `features` are the activations before the last.
+
+    Args:
+        image_shape: (C, H, W).
+        n_labels: L, how many logits it returns.
+    """
 
     def __init__(self, image_shape: tuple[int, int, int], n_labels: int) -> None:
         super().__init__()
@@ -51,9 +56,15 @@ class SmallClassifier(nn.Module):
 def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     """The classifier of a data set, in evaluation mode on its device: from the cache, or trained and put there.
 
-    The training images decide: other pixels, other labels or another part of them make another classifier. Weights
-    and order of the images come from a fixed seed, so two machines differ by rounding only. Raises UserError where
-    the data has no labels.
+    Other training images, pixels or labels have another classifier. Weights and the order of the images come from a
+    fixed seed, so two machines differ by rounding only.
+
+    Args:
+        splits: the training images are those that it learns.
+        cache: folder below which `classifiers/*.pt` are written.
+
+    Raises:
+        UserError: where the data has no labels.
     """
     labels = splits.train.labels
     if labels is None or splits.test.labels is None:
@@ -61,25 +72,26 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     n_labels = int(max(labels.max(), splits.test.labels.max())) + 1
     device = splits.train.images.device
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
+        torch.manual_seed(CLASSIFIER_SEED)
         model = SmallClassifier(splits.image_shape, n_labels)
     file = cache / "classifiers" / f"{fingerprint(splits)}.pt"
     try:
-        model.load_state_dict(checkpoint.load(file)["model"])
-    except StorageError:  # absent, or cut short
+        model.load_state_dict(read_checkpoint(file)["model"])
+    except StorageError:  # absent or damaged
         train_classifier(model.to(device), splits)
         file.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(file, {"model": {name: value.cpu() for name, value in model.state_dict().items()}})
+        write_checkpoint(file, {"model": {name: value.cpu() for name, value in model.state_dict().items()}})
     return model.to(device).eval()
 
 
 def train_classifier(model: SmallClassifier, splits: Splits) -> None:
-    """A few epochs of Adam on the cross-entropy; dynamic pixels are drawn anew."""
-    epochs = max(EPOCHS, -(-STEPS * BATCH_SIZE // max(BATCH_SIZE, len(splits.train))))
-    generator = torch.Generator(splits.train.images.device).manual_seed(SEED)
+    """A few epochs of Adam on the cross-entropy; dynamic pixels are drawn anew in each."""
+    steps_per_epoch = max(CLASSIFIER_BATCH_SIZE, len(splits.train)) / CLASSIFIER_BATCH_SIZE
+    epochs = max(CLASSIFIER_EPOCHS, math.ceil(CLASSIFIER_STEPS / steps_per_epoch))
+    generator = torch.Generator(splits.train.images.device).manual_seed(CLASSIFIER_SEED)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(epochs):
-        for x, y in Batches(splits.train, BATCH_SIZE, generator, splits.dynamic):
+        for x, y in Batches(splits.train, CLASSIFIER_BATCH_SIZE, generator, splits.dynamic):
             assert y is not None
             optimizer.zero_grad()
             F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
@@ -88,17 +100,16 @@ def train_classifier(model: SmallClassifier, splits: Splits) -> None:
 
 @torch.no_grad()
 def accuracy(model: SmallClassifier, images: Tensor, labels: Tensor, chunk: int = 1000) -> float:
-    """Share of (N, C, H, W) images in [0, 1] whose label it finds."""
+    """Share of images (N, C, H, W) in [0, 1] that get their label (N,)."""
     parts = zip(torch.split(images, chunk), torch.split(labels, chunk), strict=True)
     right = sum(int((model(x).argmax(1) == y).sum()) for x, y in parts)
     return right / len(images)
 
 
 def fingerprint(splits: Splits) -> str:
-    """Of the training images and labels, and of how a classifier is trained on them."""
-    digest = hashlib.sha256(
-        f"{VERSION} {EPOCHS} {STEPS} {BATCH_SIZE} {FEATURES} {splits.dynamic} {splits.image_shape}".encode()
-    )
+    """A hash of the training images and labels, and of how a classifier is trained on them."""
+    training = (CLASSIFIER_VERSION, CLASSIFIER_EPOCHS, CLASSIFIER_STEPS, CLASSIFIER_BATCH_SIZE, FEATURES)
+    digest = hashlib.sha256(" ".join(map(str, (*training, splits.dynamic, splits.image_shape))).encode())
     digest.update(splits.train.images.cpu().numpy().tobytes())
     assert splits.train.labels is not None
     digest.update(splits.train.labels.cpu().numpy().tobytes())

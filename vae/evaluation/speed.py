@@ -1,4 +1,4 @@
-"""How much of the machine's matrix rate an evaluation reaches."""
+"""The speed of an evaluation, as a share of the rate at which the machine multiplies matrices."""
 
 import time
 
@@ -9,7 +9,12 @@ from vae.models.vae import VAE
 
 
 def decoder_flops(model: VAE) -> float:
-    """Floating-point operations of decoding one z, of linear and convolutional layers: two for each multiplication."""
+    """Floating-point operations that decode one z, in linear and convolutional layers: two for each multiplication.
+
+    >>> from vae.evaluation.speed import decoder_flops
+    >>> decoder_flops(vae.VAE(latent_size=20, hidden_size=400))  # 2 (20 * 400 + 400 * 784)
+    643200.0
+    """
     device = next(model.parameters()).device
     flops = 0.0
 
@@ -37,7 +42,7 @@ def decoder_flops(model: VAE) -> float:
 
 
 def matrix_rate(device: torch.device, size: int = 1024, seconds: float = 0.3) -> float:
-    """Floating-point operations a second of square fp32 products, the best of what fits into the time."""
+    """Floating-point operations per second of the product of two square fp32 matrices, the best within `seconds`."""
     a = torch.randn(size, size, device=device)
     best, begun = 0.0, time.perf_counter()
     while time.perf_counter() - begun < seconds:

@@ -10,7 +10,7 @@ from vae.models import likelihoods, priors
 from vae.models.conv import conv
 from vae.models.hierarchical import Hierarchical
 from vae.models.mlp import mlp
-from vae.models.own import own
+from vae.models.own import build_own
 from vae.models.vae import VAE, Parts
 
 MODELS: Mapping[str, Callable[..., VAE]] = {"mlp": mlp, "conv": conv, "hierarchical": Hierarchical}
@@ -24,11 +24,24 @@ def build(
     prior: PriorConfig | None = None,
     n_labels: int = 0,
 ) -> VAE:
-    """The model of that name, freshly initialised.
+    """The model of that name, with weights from torch's global generator.
 
-    `n_labels` is the number of labels that the data has, 0 where it has none. Raises UserError for unknown names, for
-    labels that are asked for where the data has none, for an image size that does not fit, and for a factory that
-    fails or returns something else.
+    Args:
+        settings: the group `model`; a name of the form `my_package.module:factory` calls that factory.
+        image_shape: (C, H, W) of the data.
+        likelihood: the group `likelihood`; by default Bernoulli.
+        prior: the group `prior`; by default the standard normal.
+        n_labels: how many labels the data has; 0: none.
+
+    Raises:
+        UserError: for an unknown name, a conditional model without labels, images too small for the model, or a
+            factory that fails or returns something else.
+
+    >>> from vae import models
+    >>> from vae.config.schema import ConvConfig, VampConfig
+    >>> model = models.build(ConvConfig(width=4), image_shape=(1, 28, 28), prior=VampConfig(pseudo_inputs=10))
+    >>> model.sample(3).shape
+    torch.Size([3, 1, 28, 28])
     """
     if settings.conditional and not n_labels:
         raise UserError("model.conditional=true needs labels, but these images have none. Set model.conditional=false.")
@@ -47,4 +60,4 @@ def build(
         return model
     given = arguments_of(settings, "latent_size", "conditional", "parameters")
     given |= settings.parameters if isinstance(settings, OwnConfig) else {}
-    return own(settings.name, factory, {"latent_size": settings.latent_size, **given}, parts)
+    return build_own(settings.name, factory, {"latent_size": settings.latent_size, **given}, parts)

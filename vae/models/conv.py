@@ -12,20 +12,24 @@ from vae.models.vae import IMAGE_SHAPE, VAE, Parts
 
 
 def conv(settings: ConvConfig, **parts: Unpack[Parts]) -> VAE:
-    """`width` channels at full size, doubled each of the `depth` times that the size halves (an odd size rounds up).
+    """A convolutional VAE: `width` channels at full size, doubled each time that the size halves, `depth` times.
 
-    Raises UserError where less than 2 x 2 pixels would be left.
+    An odd size is halved rounding up; the decoder takes the same sizes back. There are no pooling layers.
 
+    Args:
+        settings: the group `model` of a config.
+        **parts: as in `vae.models.vae.Parts`.
+
+    Raises:
+        UserError: where less than 2 x 2 pixels would be left.
+
+    >>> from vae.config.schema import ConvConfig
+    >>> from vae.models import conv
     >>> model = conv(ConvConfig(latent_size=3, width=4), image_shape=(3, 9, 14))
     >>> model.decode(model.sample_prior(5, torch.device("cpu"))).shape
     torch.Size([5, 3, 9, 14])
     """
-    latent_size, depth, blocks, activation = (
-        settings.latent_size,
-        settings.depth,
-        settings.blocks,
-        settings.activation,
-    )
+    latent_size, depth, activation = settings.latent_size, settings.depth, settings.activation
     n_labels = parts.get("n_labels", 0)
     channels, height, width = parts.get("image_shape", IMAGE_SHAPE)
     least = max(8, 2 ** (depth + 1))
@@ -39,16 +43,16 @@ def conv(settings: ConvConfig, **parts: Unpack[Parts]) -> VAE:
     for _ in range(depth):
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
     widths = [settings.width * 2**i for i in range(depth + 1)]
-    down = nn.Sequential(*_down(channels + n_labels, widths, blocks, activation), nn.Flatten())
+    down = nn.Sequential(*_down(channels + n_labels, widths, settings.blocks, activation), nn.Flatten())
     features = widths[-1] * sizes[-1][0] * sizes[-1][1]
     down.append(nn.Linear(features, 2 * latent_size))
-    twice = inputs_per_unit(activation)
+    times = inputs_per_unit(activation)
     encoder: nn.Module = down
     decoder: nn.Module = nn.Sequential(
-        nn.Linear(latent_size + n_labels, twice * features),
-        nn.Unflatten(-1, (twice * widths[-1], *sizes[-1])),
+        nn.Linear(latent_size + n_labels, times * features),
+        nn.Unflatten(-1, (times * widths[-1], *sizes[-1])),
         activate(activation, 1),
-        *_up(channels, widths, sizes, blocks, activation),
+        *_up(channels, widths, sizes, settings.blocks, activation),
     )
     if n_labels:
         encoder, decoder = WithLabels(encoder, planes=True), WithLabels(decoder)
@@ -57,26 +61,24 @@ def conv(settings: ConvConfig, **parts: Unpack[Parts]) -> VAE:
 
 def _down(channels: int, widths: list[int], blocks: int, activation: str) -> list[nn.Module]:
     """(B, channels, H, W) -> (B, widths[-1], H / 2^depth, W / 2^depth)."""
-    twice = inputs_per_unit(activation)
-    layers: list[nn.Module] = [nn.Conv2d(channels, twice * widths[0], 3, padding=1), activate(activation, 1)]
+    times = inputs_per_unit(activation)
+    layers: list[nn.Module] = [nn.Conv2d(channels, times * widths[0], 3, padding=1), activate(activation, 1)]
     for narrow, wide in pairwise(widths):
         layers += [Residual(narrow, activation) for _ in range(blocks)]
-        layers += [nn.Conv2d(narrow, twice * wide, 3, stride=2, padding=1), activate(activation, 1)]
+        layers += [nn.Conv2d(narrow, times * wide, 3, stride=2, padding=1), activate(activation, 1)]
     return layers + [Residual(widths[-1], activation) for _ in range(blocks)]
 
 
 def _up(
     channels: int, widths: list[int], sizes: list[tuple[int, int]], blocks: int, activation: str
 ) -> list[nn.Module]:
-    """The way back, through the same sizes: an even size needs one row or column more than 2 n - 1."""
-    twice = inputs_per_unit(activation)
+    """The way back through the same sizes: an even one needs one row or column more than 2 n - 1."""
+    times = inputs_per_unit(activation)
     layers: list[nn.Module] = []
-    for level in range(len(widths) - 1, 0, -1):
-        layers += [Residual(widths[level], activation) for _ in range(blocks)]
-        extra = (1 - sizes[level - 1][0] % 2, 1 - sizes[level - 1][1] % 2)
-        grow = nn.ConvTranspose2d(
-            widths[level], twice * widths[level - 1], 3, stride=2, padding=1, output_padding=extra
-        )
+    for (narrow, wide), (height, width) in zip(reversed([*pairwise(widths)]), reversed(sizes[:-1]), strict=True):
+        layers += [Residual(wide, activation) for _ in range(blocks)]
+        extra = (1 - height % 2, 1 - width % 2)
+        grow = nn.ConvTranspose2d(wide, times * narrow, 3, stride=2, padding=1, output_padding=extra)
         layers += [grow, activate(activation, 1)]
     layers += [Residual(widths[0], activation) for _ in range(blocks)]
     return [*layers, nn.Conv2d(widths[0], channels, 3, padding=1)]

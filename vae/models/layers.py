@@ -1,4 +1,4 @@
-"""Networks that models are made of. The first and last layer of a list are linear; what is between is not."""
+"""The networks that models are made of. The first and last layer of a list are linear."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -22,12 +22,15 @@ ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
 
 
 def activate(name: str, dim: int) -> nn.Module:
-    """The non-linearity of that name; `gated` halves dimension `dim`, where the features are."""
+    """The non-linearity of that name; `gated` halves the features, which lie along dimension `dim`.
+
+    Raises UserError with the choices.
+    """
     return lookup(name, ACTIVATIONS, "model.activation")(dim)
 
 
 def inputs_per_unit(name: str) -> int:
-    """Features that an activation takes for each that it gives: 2 for gated units."""
+    """Features that an activation takes for each one that it returns: 2 for gated units."""
     return 2 if name == "gated" else 1
 
 
@@ -42,7 +45,17 @@ def fully_connected(sizes: list[int], activation: str, dropout: float) -> list[n
 
 
 class WithLabels(nn.Module):
-    """A network that sees labels (B, L), one-hot, beside its input: as features, or as constant planes of an image."""
+    """A network that takes labels, one-hot (B, L), beside its input: a conditional encoder or decoder.
+
+    Args:
+        net: takes L more features, or channels, than there would be without labels.
+        planes: append the labels to images (B, C, H, W) as constant channels; else to flat features (B, F).
+
+    >>> from vae.models.layers import WithLabels
+    >>> net = WithLabels(torch.nn.Linear(4 + 3, 2))
+    >>> net(torch.rand(5, 4), torch.eye(3)[[0, 1, 2, 0, 1]]).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(self, net: nn.Module, planes: bool = False) -> None:
         super().__init__()
@@ -66,7 +79,7 @@ def fully_connected_pair(
     activation: str = "relu",
     dropout: float = 0.0,
 ) -> tuple[nn.Module, nn.Module]:
-    """Encoder and decoder with hidden layers of these sizes; both take labels where there are any."""
+    """Encoder and decoder with hidden layers of the sizes `hidden`; both take labels where `n_labels` is above 0."""
     pixels = prod(image_shape)
     into = fully_connected([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
     out = fully_connected([latent_size + n_labels, *hidden, pixels], activation, dropout)
@@ -76,7 +89,10 @@ def fully_connected_pair(
 
 
 class Residual(nn.Module):
-    """x + f(x), two 3 x 3 convolutions that keep the size (He et al., 2016, with the activations first)."""
+    """x + f(x), (B, channels, H, W), where f is two 3 x 3 convolutions that keep the size, each after an activation.
+
+    He et al. (2016): https://arxiv.org/abs/1603.05027
+    """
 
     def __init__(self, channels: int, activation: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A model of a user's own: their factory is called, and what it returns is checked."""
+"""A model of a user's own: the factory is called, and what it returns is checked."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,14 +11,22 @@ from vae.errors import UserError
 from vae.models.vae import VAE, Parts
 
 
-def own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any], parts: Parts) -> VAE:
-    """What a factory makes of its settings, `latent_size` first, after one pass through it.
+def build_own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any], parts: Parts) -> VAE:
+    """The model that a user's factory makes, after two images have passed through it.
 
-    Raises UserError with whatever it raised, and where; or that says what was expected.
+    Args:
+        name: of the factory, `my_package.module:factory`.
+        factory: called as `factory(latent_size, **other_settings, **parts)`.
+        settings: its arguments by name, `latent_size` among them.
+        parts: as in `vae.models.vae.Parts`.
+
+    Raises:
+        UserError: with what the factory raised, and where; or with what was expected of it.
     """
-    latent_size, *_ = settings.values()
+    others = dict(settings)
+    latent_size = others.pop("latent_size")
     try:
-        model = factory(latent_size, **{k: v for k, v in settings.items() if k != "latent_size"}, **parts)
+        model = factory(latent_size, **others, **parts)
     except UserError:
         raise
     except Exception as error:
@@ -30,24 +38,24 @@ def own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any], par
         raise UserError(
             f"model.name: {name} must return a vae.VAE (docs/YOUR_MODEL.md), but it returned {type(model).__name__}."
         )
-    _takes_what_it_is_given(name, model, {"latent_size": latent_size, **parts})
+    _check_parts(name, model, {"latent_size": latent_size, **parts})
     device = next((p.device for p in model.parameters()), None)
     if device is None:
         raise UserError(f"model.name: {name} returned a model without parameters: there is nothing to train.")
     x = torch.zeros(2, *model.image_shape, device=device)
     labels = model.labels_in_turn(2, device)
     model.eval()
-    mu = _passed(name, "encoder", lambda: model.encode(x, labels)[0], (2, model.latent_size))
-    _passed(name, "decoder", lambda: model.decode_logits(mu, labels), tuple(x.shape))
+    mu = _output_of(name, "encoder", lambda: model.encode(x, labels)[0], (2, model.latent_size))
+    _output_of(name, "decoder", lambda: model.decode_logits(mu, labels), tuple(x.shape))
     return model.train()
 
 
-def _takes_what_it_is_given(name: str, model: VAE, parts: Mapping[str, Any]) -> None:
-    """Else the config would say one thing and the run do another. A likelihood or prior of their own is welcome."""
+def _check_parts(name: str, model: VAE, parts: Mapping[str, Any]) -> None:
+    """Otherwise a run could differ from its config. A likelihood or prior of the user's own class is accepted."""
     for part, given in parts.items():
         has = getattr(model, part)
-        own = part in ("likelihood", "prior") and not type(has).__module__.startswith("vae.")
-        if not own and has is not given and (isinstance(given, nn.Module) or has != given):
+        theirs = part in ("likelihood", "prior") and not type(has).__module__.startswith("vae.")
+        if not theirs and has is not given and (isinstance(given, nn.Module) or has != given):
             wanted, got = (type(v).__name__ if isinstance(v, nn.Module) else v for v in (given, has))
             got = f"a {got} of its own" if isinstance(has, nn.Module) else got
             raise UserError(
@@ -56,8 +64,8 @@ def _takes_what_it_is_given(name: str, model: VAE, parts: Mapping[str, Any]) -> 
             )
 
 
-def _passed(name: str, network: str, call: Callable[[], torch.Tensor], expected: tuple[int, ...]) -> torch.Tensor:
-    """What a network returns for two images, if it has the shape that is expected of it."""
+def _output_of(name: str, network: str, call: Callable[[], torch.Tensor], expected: tuple[int, ...]) -> torch.Tensor:
+    """What a network returns for two images. Raises UserError where it fails or has another shape than expected."""
     what = "mu and log sigma^2, side by side, each" if network == "encoder" else "logits"
     try:
         with torch.no_grad():

@@ -1,6 +1,6 @@
 """What is minimised: an object with its own settings, called on a model and images, unreduced.
 
-The model never computes a loss, and the loop never knows which one it is minimising.
+The model never computes a loss, and the loop does not know which one it minimises.
 """
 
 from vae.objectives.build import OBJECTIVES, build

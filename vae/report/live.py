@@ -1,8 +1,8 @@
-"""report.html, kept up to date while a multirun runs: by a process of its own and of low priority.
+"""report.html, kept up to date while a multirun runs, by a process of its own at a low priority.
 
-Drawing takes a second of a processor, which belongs to the trials; and whatever goes wrong with a report must not reach
-a sweep. So a second process writes it, `vae-report --watch FOLDER`, until its standard input is closed: at the end, and
-also when the multirun is killed. Then it writes a last time.
+Drawing takes a second of a processor that belongs to the trials, and no error in a report may reach a sweep. So a
+second process, `vae.report.watch`, writes it until its standard input is closed: at the end, and also when the multirun
+is killed. Then it writes a last time.
 """
 
 import os
@@ -15,21 +15,24 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-REPORT = "report.html"
-EVERY_SECONDS = 10.0
+from vae.report.watch import REPORT_FILE, WRITE_EVERY_SECONDS
+
 _LAST_WRITE_SECONDS = 120.0
 
 
 class LiveReport:
-    """A context, as long as the runs in a folder go on. `every_seconds` 0: only at the end; None: never.
+    """A context around the runs in a folder: their report is written as they run, and when it is left.
 
-    However they end, `say` is told where the report is, or why there is none.
+    Args:
+        folder: The folder of the multirun.
+        every_seconds: How often the report is written; 0: only at the end, None: never.
+        say: Is told, at the end, where the report is, or why there is none.
     """
 
     def __init__(
         self,
         folder: Path,
-        every_seconds: float | None = EVERY_SECONDS,
+        every_seconds: float | None = WRITE_EVERY_SECONDS,
         say: Callable[[str], object] = print,
     ) -> None:
         self.folder, self.every_seconds, self._say = folder, every_seconds, say
@@ -37,15 +40,15 @@ class LiveReport:
 
     def __enter__(self) -> "LiveReport":
         if self.every_seconds is not None:
-            every = f"--every={self.every_seconds}"
-            command = [sys.executable, "-W", "ignore", "-m", "vae.cli.report", str(self.folder), "--watch", every]
+            every = str(self.every_seconds)
+            command = [sys.executable, "-W", "ignore", "-m", "vae.report.watch", str(self.folder), every]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C is for the multirun; this one ends with it
+                start_new_session=True,  # Ctrl-C is meant for the multirun, and this process ends with it
             )
         return self
 
@@ -53,25 +56,27 @@ class LiveReport:
         if self._process is None:
             return
         try:
-            _, complaint = self._process.communicate(timeout=_LAST_WRITE_SECONDS)
+            _, errors = self._process.communicate(timeout=_LAST_WRITE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            _, complaint = self._process.communicate()
-            complaint = complaint or f"it took longer than {_LAST_WRITE_SECONDS:g} s"
+            _, errors = self._process.communicate()
+            errors = errors or f"it took longer than {_LAST_WRITE_SECONDS:g} s"
         shown = os.path.relpath(self.folder)
-        last = complaint.strip().splitlines()[-1:] or ["it ended without a word"]
-        written = self._process.returncode == 0
-        self._say(f"report {shown}/{REPORT}" if written else f"no report: {last[0]} Again: vae-report {shown}")
+        if self._process.returncode == 0:
+            self._say(f"report {shown}/{REPORT_FILE}")
+        else:
+            reason = errors.strip().splitlines()[-1:] or ["its process ended without a message"]
+            self._say(f"no report: {reason[0]} Again: vae-report {shown}")
 
 
 class GridReport(Callback):
-    """Hydra's callback by which a plain grid (`-m model.latent_size=2,10,20`) has a report; a sweep makes its own."""
+    """Hydra's callback that gives a plain grid (`-m model.latent_size=2,10,20`) a report; a sweep makes its own."""
 
     def __init__(self) -> None:
         self._live: LiveReport | None = None
 
     def __reduce__(self) -> tuple[type["GridReport"], tuple[()]]:
-        """It goes to the processes of a launcher with Hydra's context; the process that it holds does not."""
+        """A copy goes to a launcher's processes with Hydra's context; the process of the report does not."""
         return GridReport, ()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:

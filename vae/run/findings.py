@@ -1,4 +1,4 @@
-"""What is found out about a trained model, put where a person finds it: evaluation.json, pictures, latents."""
+"""What is measured and drawn of a trained model, written to its run's folder: evaluation.json, latents, pictures."""
 
 import json
 import time
@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from vae.config.schema import EvaluationConfig
+from vae.data import Split, Splits
 from vae.data.sources.idx import cache_dir
-from vae.data.splits import Splits
-from vae.evaluation.measure import measure
-from vae.evaluation.posteriors import Posteriors, posteriors
+from vae.evaluation import Posteriors, infer_posteriors, measure
 from vae.evaluation.speed import decoder_flops, matrix_rate
 from vae.files import write_whole, writing
-from vae.models.vae import VAE
+from vae.models import VAE
 
 
 def examine(
@@ -33,61 +31,61 @@ def examine(
     split: str = "test",
     picture: Callable[[str, Path], object] = lambda name, path: None,
 ) -> dict[str, Any]:
-    """Measures, draws, and writes to a run's folder: `evaluation.json`, `latents_<split>.npz`, PNGs.
+    """Measures, draws, and writes `evaluation.json`, `latents_<split>.npz` and PNGs.
 
     Returns the values by name, as `evaluation.json` holds them. `picture` is told the name and file of each picture.
     """
     started = time.perf_counter()
-    found: dict[str, Any] = {}
-    pairs = settings.nll_samples * len(getattr(splits, split))
-    with counted(console, pairs, f"NLL, {settings.nll_samples:,} samples") as advance:
-        values = measure(model, splits, settings, split=split, cache=cache_dir(), advance=advance)
-        begun = started
-        for name, value in values:
-            found[name] = value
+    values: dict[str, Any] = {}
+    images: Split = getattr(splits, split)
+    pairs = settings.nll_samples * len(images)
+    latents = infer_posteriors(model, images) if settings.pictures else None
+    with progress_bar(console, pairs, f"NLL, {settings.nll_samples:,} samples") as advance:
+        bounds_begun = started
+        measured = measure(model, splits, settings, split=split, cache=cache_dir(), posteriors=latents, advance=advance)
+        for name, value in measured:
+            values[name] = value
             if name == "nll_curve":
-                found |= _rates_of_work(model, pairs, time.perf_counter() - begun)
-            if "nll_k1" not in found:  # the bounds come last: their time begins where the others end
-                begun = time.perf_counter()
-    record = {"split": split, "settings": asdict(settings), "seconds": round(time.perf_counter() - started, 2), **found}
-    text = json.dumps(record, indent=2) + "\n"
+                values |= _nll_speed(model, pairs, time.perf_counter() - bounds_begun)
+            if "nll_k1" not in values:  # the bounds come last: their time begins where the others end
+                bounds_begun = time.perf_counter()
+    seconds = round(time.perf_counter() - started, 2)
+    text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
     write_whole(folder / "evaluation.json", lambda file: file.write(text))
-    if settings.pictures:
-        for name, path in draw(model, splits, settings, folder, split, console):
+    if latents:
+        write_latents(folder, split, latents)
+        if latents.mu.shape[1] < 2:
+            console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
+        for name, path in write_pictures(model, images, latents, folder, umap=settings.umap):
             picture(name, path)
-    return found
+    return values
 
 
-def scalars(found: Mapping[str, Any], split: str) -> dict[str, float]:
-    """The numbers among what was found, as metrics: `test/nll_k1000`."""
-    return {f"{split}/{name}": value for name, value in found.items() if isinstance(value, int | float)}
+def scalars(values: Mapping[str, Any], split: str) -> dict[str, float]:
+    """The numbers among the values, as metrics: `test/nll_k1000`."""
+    return {f"{split}/{name}": value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def draw(
-    model: VAE, splits: Splits, settings: EvaluationConfig, folder: Path, split: str, console: Console
+def write_pictures(
+    model: VAE, images: Split, latents: Posteriors, folder: Path, umap: bool
 ) -> Iterator[tuple[str, Path]]:
-    """Writes the latents and their pictures; yields the pictures' names and files. Says what it leaves out."""
+    """Writes every picture of the latent space; yields their names and files."""
     from vae import figures
 
-    images = getattr(splits, split)
-    found = posteriors(model, images)
-    save_latents(folder, split, found)
-    if found.mu.shape[1] < 2:
-        console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
-    for name, picture in figures.latent_pictures(model, images, found, settings.umap):
+    for name, picture in figures.latent_pictures(model, images, latents, umap):
         path = folder / f"{name}.png"
         with writing(path):
             picture.save(path)
         yield name, path
 
 
-def save_latents(folder: Path, split: str, found: Posteriors) -> None:
+def write_latents(folder: Path, split: str, latents: Posteriors) -> None:
     """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads."""
-    arrays = {"mu": found.mu.cpu().numpy(), "logvar": found.logvar.cpu().numpy()}
+    arrays = {"mu": latents.mu.cpu().numpy(), "logvar": latents.logvar.cpu().numpy()}
     index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv"}
     with writing(folder / f"latents_{split}.npz"):
-        if found.labels is not None:
-            arrays["labels"] = found.labels.cpu().numpy()
+        if latents.labels is not None:
+            arrays["labels"] = latents.labels.cpu().numpy()
             index["metadata_path"] = f"latents_{split}_labels.tsv"
             np.savetxt(folder / index["metadata_path"], arrays["labels"], fmt="%d")
         np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
@@ -98,7 +96,7 @@ def save_latents(folder: Path, split: str, found: Posteriors) -> None:
 
 
 @contextmanager
-def counted(console: Console, total: int, title: str) -> Iterator[Callable[[int], object]]:
+def progress_bar(console: Console, total: int, title: str) -> Iterator[Callable[[int], object]]:
     """A progress bar over `total` on a terminal, nothing elsewhere; gives the function that advances it."""
     if not (total and console.is_terminal):
         yield lambda n: None
@@ -109,13 +107,13 @@ def counted(console: Console, total: int, title: str) -> Iterator[Callable[[int]
         yield lambda n: bar.advance(task, n)
 
 
-def _rates_of_work(model: VAE, pairs: int, seconds: float) -> dict[str, float]:
-    """Speed of the NLL: decoded z a second, and the share of the matrix rate that the decoder's products reached."""
+def _nll_speed(model: VAE, pairs: int, seconds: float) -> dict[str, float]:
+    """Decoded z a second, and the share of the matrix rate that the decoder's products reached."""
     device = next(model.parameters()).device
-    reached = decoder_flops(model) * pairs / max(1e-9, seconds)
+    flops_per_second = decoder_flops(model) * pairs / max(1e-9, seconds)
     return {
         "nll_seconds": round(seconds, 2),
         "nll_samples_per_second": round(pairs / max(1e-9, seconds)),
-        "nll_gflops": round(reached / 1e9, 1),
-        "nll_share_of_matrix_rate": round(reached / matrix_rate(torch.device(device)), 3),
+        "nll_gflops": round(flops_per_second / 1e9, 1),
+        "nll_share_of_matrix_rate": round(flops_per_second / matrix_rate(device), 3),
     }

@@ -1,11 +1,15 @@
-"""The folder of a run, read back: facts, curves, pictures, config, overrides. Nothing in it is changed."""
+"""The one reader of a run's folder: summary, curves, pictures, config, overrides.
+
+Nothing in the folder is changed. A file that is missing or damaged never raises: it reads as an empty one.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -13,58 +17,76 @@ from vae.nested import flatten
 from vae.tracking.json_lines import scan_rows
 
 Scalar = str | int | float | bool | None
+METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
+"""What a run writes first, and last."""
 POINTS_PER_CURVE = 200
-"""A longer curve is thinned to about so many points: more than a chart can show."""
+"""A longer curve is thinned to about this many points: more than a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
 _KINDS = {"reconstruction": "reconstructions"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What lies in the folder of a run."""
+    """What the folder of a run holds; empty where there is none."""
 
+    path: Path | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    """summary.json."""
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """Metric -> its value at each recorded epoch; `epoch` is one of the metrics."""
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    """Kind (`samples`, `reconstructions`, ...) -> newest PNG."""
     damaged_lines: int = 0
+    """Lines of metrics.jsonl that could not be read."""
     ended: float | None = None
     """When summary.json was written, in seconds since 1970."""
 
-    @property
+    @cached_property
     def facts(self) -> dict[str, Scalar]:
-        """Every scalar of summary.json."""
+        """Every scalar of the summary: metrics, seconds, versions."""
         return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds what a run leaves first or last."""
-    return any((folder / name).is_file() for name in ("metrics.jsonl", "summary.json"))
+    """Whether a folder holds what a run writes first or last."""
+    return any((folder / name).is_file() for name in (METRICS_FILE, SUMMARY_FILE))
 
 
 def read_folder(folder: Path) -> RunFolder:
-    """Whatever of it there is: a run may be under way, or may have been killed."""
-    rows, damaged = scan_rows(folder / "metrics.jsonl")
-    summary = folder / "summary.json"
+    """All that is there: the run may still be under way, or may have been killed. Never raises."""
+    rows, damaged = scan_rows(folder / METRICS_FILE)
+    summary = folder / SUMMARY_FILE
     ended = summary.stat().st_mtime if summary.is_file() else None
-    return RunFolder(read_summary(folder), curves_of(rows), pictures_of(folder), damaged, ended)
+    return RunFolder(folder, read_summary(folder), curves_of(rows), pictures_of(folder), damaged, ended)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """summary.json; empty while there is none."""
-    try:
-        read = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return read if isinstance(read, dict) else {}
+    """summary.json; {} while there is none. Never raises."""
+    return _parsed(folder / SUMMARY_FILE, json.loads, {})
+
+
+def read_config(folder: Path) -> dict[str, Scalar]:
+    """`.hydra/config.yaml` by dotted keys, lists as text; {} without one. Never raises."""
+    return _parsed(folder / ".hydra" / "config.yaml", _flat_scalars, {})
+
+
+def read_overrides(folder: Path) -> list[str]:
+    """`.hydra/overrides.yaml`: the run's own overrides, as they were typed; [] without any. Never raises."""
+    return list(map(str, _parsed(folder / ".hydra" / "overrides.yaml", _yaml, [])))
 
 
 def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
-    """Rows -> columns, thinned evenly; the last row is always kept."""
+    """Rows -> columns of numbers, thinned evenly; the last row is always kept.
+
+    >>> curves_of([{"epoch": 1, "val/elbo": -120.5}, {"epoch": 2}])
+    {'epoch': [1, 2], 'val/elbo': [-120.5, None]}
+    """
     step = -(-len(rows) // POINTS_PER_CURVE) or 1
     kept = rows[::-step][::-1]
     names = dict.fromkeys(key for row in kept for key, value in row.items() if isinstance(value, int | float))
-    return {name: [row.get(name) for row in kept] for name in names}
+    return {name: [v if isinstance(v := row.get(name), int | float) else None for row in kept] for name in names}
 
 
 def pictures_of(folder: Path) -> dict[str, Path]:
@@ -73,26 +95,25 @@ def pictures_of(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.glob("*.png")):
         epoch = _EPOCH.search(path.stem)
         name = path.stem[: epoch.start()] if epoch else path.stem
-        found = (int(epoch[1]) if epoch else 0, path)
+        dated = (int(epoch[1]) if epoch else 0, path)
         kind = _KINDS.get(name, name)
-        newest[kind] = max(found, newest.get(kind, found))
+        newest[kind] = max(dated, newest.get(kind, dated))
     return {kind: path for kind, (_, path) in newest.items()}
 
 
-def read_config(folder: Path) -> dict[str, Scalar]:
-    """`.hydra/config.yaml` by dotted keys; {} without one. Lists are kept as text."""
-    try:
-        read = yaml.load((folder / ".hydra" / "config.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, yaml.YAMLError):
-        return {}
-    flat = flatten(read) if isinstance(read, Mapping) else {}
+def _yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_LOADER)
+
+
+def _flat_scalars(text: str) -> dict[str, Scalar]:
+    flat = flatten(_yaml(text))
     return {key: value if isinstance(value, Scalar) else str(value) for key, value in flat.items()}
 
 
-def read_overrides(folder: Path) -> list[str]:
-    """`.hydra/overrides.yaml`: what the run was given beside its defaults."""
+def _parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed) -> _Parsed:
+    """What a parser makes of a file; `empty` where that fails, or where it is of another type."""
     try:
-        read = yaml.load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, yaml.YAMLError):
-        return []
-    return [str(item) for item in read] if isinstance(read, list) else []
+        parsed = parse(file.read_text(encoding="utf-8"))
+    except Exception:  # there is no list of what a parser may raise on a damaged file
+        return empty
+    return parsed if isinstance(parsed, type(empty)) else empty

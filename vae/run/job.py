@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+RESULTS = Path("results")
+LATEST = RESULTS / "latest"
+"""The link to the newest single run."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -29,11 +33,11 @@ class Job:
 
 def link_latest(folder: Path) -> bool:
     """Points results/latest at a run below results/; a run elsewhere leaves it alone (False)."""
-    results = Path("results").resolve()
+    results = RESULTS.resolve()
     if results not in folder.resolve().parents:
         return False
     new = results / ".latest"
     new.unlink(missing_ok=True)
     new.symlink_to(os.path.relpath(folder.resolve(), results))
-    new.replace(results / "latest")
+    new.replace(results / LATEST.name)
     return True

@@ -1,23 +1,32 @@
-"""The trained model of a run."""
+"""The trained model of a run, read from its folder."""
 
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from vae import models
-from vae.run.wiring import build_model
-from vae.training import checkpoint
+from vae.config import RunConfig, from_record
+from vae.models import VAE
+from vae.run.build import build_model
+from vae.training.checkpoint import read_checkpoint
 
 
-def load(folder: str | Path) -> models.VAE:
+def load(folder: str | Path) -> VAE:
     """The trained model of a run, at its best epoch, in evaluation mode on the CPU; its config is `model.config`.
+
+    Raises StorageError where the folder has no checkpoint, or a damaged one.
 
     >>> model = vae.load("results/latest")  # doctest: +SKIP
     >>> model.sample(16).shape  # doctest: +SKIP
     torch.Size([16, 1, 28, 28])
     """
-    state = checkpoint.load(Path(folder) / "checkpoint.pt")
-    model = build_model(state["config"], tuple(state["image_shape"]), state["n_labels"])
+    return load_with_config(folder)[0]
+
+
+def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig]:
+    """The model that `load` returns, and the typed config of its run."""
+    state = read_checkpoint(Path(folder) / "checkpoint.pt")
+    config = from_record(state["config"])
+    model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
     model.load_state_dict(state["best_model"])
     model.config = OmegaConf.create(state["config"])
-    return model.eval()
+    return model.eval(), config

@@ -21,7 +21,7 @@ def git_state() -> dict[str, str | bool]:
         return {}
 
 
-def environment() -> dict[str, str]:
+def machine_facts() -> dict[str, str]:
     """Versions of Python and of the libraries that decide a result, and the machine."""
     versions = {name: version(name) for name in LIBRARIES}
     return {"python": platform.python_version(), **versions, "host": platform.node(), "processor": processor()}

@@ -7,33 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from vae.files import write_whole, writing
+from vae.tracking.protocols import Tracker
 
 
-class JsonLines:
-    """`metrics.jsonl`, a line per epoch, flushed at once; and `summary.json` at the end. Always on.
+class JsonLines(Tracker):
+    """`metrics.jsonl`, a line per epoch, flushed at once; and `summary.json` at the end. Always on."""
 
-    `from_epoch` is where a continued run begins: rows after it are of a part that is done again.
-    """
-
-    def __init__(self, folder: Path, from_epoch: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "metrics.jsonl"
-        kept = [row for row in read_rows(self.path) if row["epoch"] <= from_epoch] if from_epoch else []
-        write_whole(self.path, lambda file: file.writelines(map(line, kept)))
+
+    @classmethod
+    def open(cls, folder: Path, from_epoch: int = 0) -> "JsonLines":
+        """An empty file, or that of a run which is resumed after an epoch: later rows are of a part that is done again.
+
+        Raises StorageError.
+        """
+        lines = cls(folder)
+        kept = [row for row in read_rows(lines.path) if row["epoch"] <= from_epoch] if from_epoch else []
+        write_whole(lines.path, lambda file: file.writelines(map(json_line, kept)))
+        return lines
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(line({"epoch": epoch, **metrics}))
-
-    def image(self, name: str, path: Path, epoch: int) -> None:
-        pass
+            file.write(json_line({"epoch": epoch, **metrics}))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         text = json.dumps(finite(summary), indent=2) + "\n"
         write_whole(self.folder / "summary.json", lambda file: file.write(text))
 
 
-def line(row: Mapping[str, Any]) -> str:
+def json_line(row: Mapping[str, Any]) -> str:
     """A row as strict JSON in one line."""
     return json.dumps(finite(row), allow_nan=False) + "\n"
 
@@ -51,7 +55,7 @@ def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # of a huge number, or of deep nesting
             row = None
         if isinstance(row, dict) and "epoch" in row:
             rows.append(row)

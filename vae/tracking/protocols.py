@@ -1,4 +1,4 @@
-"""Where the figures of a run go. Trackers are siblings that write; a Reporter is asked whether to go on."""
+"""Where the figures of a run go: trackers write them, and a reporter says whether the run shall go on."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 
-class Tracker(Protocol):
-    """Writes what a run yields."""
+class Tracker:
+    """Writes what a run yields; this one writes nothing. Trackers are siblings: none knows of another."""
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """One row per epoch."""
@@ -16,7 +16,7 @@ class Tracker(Protocol):
         """A picture that lies in the run's folder already."""
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """The end. `summary["state"]` is finished, pruned, interrupted or failed."""
+        """The end. `summary["state"]` is a `RunState` as `in_summary` gives it."""
 
 
 class Reporter(Protocol):
@@ -26,7 +26,7 @@ class Reporter(Protocol):
         """`value` is the validation ELBO (more is better). Raises vae.errors.Pruned to end the trial."""
 
 
-class Trackers:
+class Trackers(Tracker):
     """Several trackers as one."""
 
     def __init__(self, *trackers: Tracker) -> None:

@@ -18,7 +18,7 @@ from vae.config.resume import check_same_config
 from vae.errors import StorageError
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes `state` whole or not at all: to a temporary file beside, flushed to the disk, then renamed.
 
     Raises StorageError, with the old file untouched, where the disk is full or the folder cannot be written.
@@ -36,8 +36,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
         raise StorageError(f"{path} could not be written ({_reason(error)}). {kept}") from error
 
 
-def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `save` wrote, tensors on `device`. Raises StorageError where it is absent or damaged."""
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `write_checkpoint` wrote, tensors on `device`. Raises StorageError where it is absent or damaged."""
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError as error:
@@ -65,7 +65,7 @@ class Store:
         """The state to go on from, or None. Raises UserError where it belongs to another config."""
         if not (self.resume and self.path.exists()):
             return None
-        state = load(self.path)
+        state = read_checkpoint(self.path)
         check_same_config(self.path, state.pop("config"), self.config)
         self._held = state
         return state
@@ -82,7 +82,7 @@ class Store:
         return best
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
+    def saved_on_exit(self) -> Iterator[None]:
         """What is held when the block ends, however it ends, is on disk afterwards."""
         try:
             yield
@@ -100,7 +100,7 @@ class Store:
 
     def write(self) -> None:
         """Writes what is held."""
-        save(self.path, {**self._held, "config": self.config})
+        write_checkpoint(self.path, {**self._held, "config": self.config})
         self._written = time.monotonic()
 
 

@@ -7,21 +7,37 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from vae.config.schema import TrainerConfig
-from vae.data.batches import Batches
 from vae.errors import NonFiniteError
 from vae.models.vae import VAE
-from vae.objectives.terms import Terms
+from vae.objectives import Terms
 from vae.tracking.protocols import Reporter, Tracker
 from vae.training.checkpoint import Store
 from vae.training.device import autocast_for
 from vae.training.progress import Averages, Progress
 from vae.training.task import Task
-from vae.training.validation import _zeros, evaluate
+from vae.training.validation import evaluate, zero_sums
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a training step does around forward, backward and update; by default nothing."""
+
+    before: Callable[[int], object] = lambda i: None
+    """Called with the number of the step in its epoch, from 0: sets what is scheduled."""
+    scheduled: Tensor | None = None
+    """(): the objective's scheduled value, which `before` fills; None: the last one."""
+    samples: int = 1
+    """K, samples of z for each image: those of the objective."""
+    autocast: AbstractContextManager[object] | None = None
+    """What the forward pass runs under."""
+    clip_grad_norm: float = 0.0
+    """Largest norm of the gradient; 0: off."""
 
 
 def fit(
@@ -39,34 +55,29 @@ def fit(
     `draw` is called with the epoch where pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt
     and what the reporter raises; in each case the last whole epoch is on disk.
     """
-    train = Batches(task.splits.train, task.batch_size, task.generator, task.splits.dynamic)
-    validation = Batches(task.splits.validation, task.eval_batch_size)
+    train = task.batches()
     objective = torch.compile(task.objective) if settings.compile else task.objective
-    level = torch.zeros((), device=task.generator.device)
-    with store.kept():
+    scheduled = torch.zeros((), device=task.generator.device)
+    step = Step(
+        lambda i: task.set_schedules(progress.step + i, scheduled),
+        scheduled,
+        task.objective.samples,
+        autocast_for(settings.precision, task.generator.device),
+        settings.clip_grad_norm,
+    )
+    with store.saved_on_exit():
         store.hold(task.state(progress), is_best=progress.epoch == 0)
         while not progress.finished(settings):
             epoch, last = progress.epoch + 1, progress.step + len(train)
             where = f"epoch {epoch}, steps {progress.step + 1} to {last}"
             started = time.perf_counter()
-            averages = train_epoch(
-                task.model,
-                train,
-                objective,
-                task.optimizer,
-                generator=task.generator,
-                before_step=lambda i: task.at_step(progress.step + i, level),
-                samples=task.objective.samples,
-                level=level,
-                autocast=autocast_for(settings.precision, task.generator.device),
-                clip_grad_norm=settings.clip_grad_norm,
-            )
+            averages = train_epoch(task.model, train, objective, task.optimizer, task.generator, step)
             seconds = time.perf_counter() - started
             row = averages.named("train") | {"images_per_second": len(train.split) / seconds}
-            row["lr"] = task.at_step(last - 1, level)
+            row["lr"] = task.set_schedules(last - 1, scheduled)
             _require_finite(row, where)
             if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs:
-                row |= evaluate(task.model, validation).named("val")
+                row |= evaluate(task.model, task.splits.validation, task.batch_sizes.evaluation).named("val")
                 _require_finite(row, where)
             progress.advance(last, seconds, row)
             store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
@@ -89,32 +100,25 @@ def train_epoch(
     batches: Iterable[tuple[Tensor, Tensor | None]],
     objective: Callable[..., Terms],
     optimizer: torch.optim.Optimizer,
-    *,
     generator: torch.Generator | None = None,
-    before_step: Callable[[int], object] = lambda i: None,
-    samples: int = 1,
-    level: Tensor | None = None,
-    autocast: AbstractContextManager[object] | None = None,
-    clip_grad_norm: float = 0.0,
+    step: Step | None = None,
 ) -> Averages:
-    """One pass over the batches, a step of the optimizer for each; averages of the losses as they were trained on.
-
-    `samples` and `level` are those of the objective; `before_step` may fill the level.
-    """
+    """One pass over the batches, a step of the optimizer for each; averages of the losses as they were trained on."""
+    step = step or Step()
     model.train()
     parameters = list(model.parameters())
     device = parameters[0].device
-    sums, images = _zeros(device), 0
+    sums, images = zero_sums(device), 0
     for i, (x, y) in enumerate(batches):
-        before_step(i)
-        eps = torch.randn(samples, len(x), model.noise_size, generator=generator, device=device)
-        with autocast or nullcontext():
-            terms = objective(model, x, eps, y, level)
+        step.before(i)
+        eps = torch.randn(step.samples, len(x), model.noise_size, generator=generator, device=device)
+        with step.autocast or nullcontext():
+            terms = objective(model, x, eps, y, step.scheduled)
         for parameter in parameters:
             parameter.grad = None
         terms.loss.mean().backward()  # type: ignore[no-untyped-call]
-        if clip_grad_norm:
-            torch.nn.utils.clip_grad_norm_(parameters, clip_grad_norm)
+        if step.clip_grad_norm:
+            torch.nn.utils.clip_grad_norm_(parameters, step.clip_grad_norm)
         optimizer.step()
         sums += torch.stack([term.detach().sum() for term in terms])
         images += len(x)

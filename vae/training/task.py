@@ -1,4 +1,4 @@
-"""What is trained."""
+"""What is trained: the parts of a run, and what of them decides how it continues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -7,25 +7,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vae.data.splits import Splits
+from vae.data import Batches, Splits
 from vae.models.vae import VAE
-from vae.objectives.terms import Objective
+from vae.objectives import Objective
 from vae.training.checkpoint import rng_state, set_rng_state
 from vae.training.progress import Progress
 
 
 @dataclass(frozen=True)
+class BatchSizes:
+    """Images at a time."""
+
+    training: int
+    """Per step."""
+    evaluation: int = 1000
+    """Per evaluation pass: memory only, no metric depends on it."""
+
+
+@dataclass(frozen=True)
 class Task:
-    """What is trained: the parts, built from a config by `vae.run`."""
+    """The parts of a run, built from its config by `vae.run.build`."""
 
     model: VAE
     splits: Splits
+    """On the model's device."""
     objective: Objective
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     """The run's own: batches, pixels and latent noise, on the model's device."""
-    batch_size: int
-    eval_batch_size: int = 1000
+    batch_sizes: BatchSizes
     lr_factor: Callable[[int], float] = lambda step: 1.0
     """Step, from 0 -> learning rate over its peak."""
 
@@ -33,15 +43,19 @@ class Task:
         for group in self.optimizer.param_groups:
             group.setdefault("peak_lr", group["lr"])
 
-    def at_step(self, step: int, level: Tensor) -> float:
-        """Sets the learning rate of a step (from 0) and the level of the objective's schedule; returns the rate."""
+    def batches(self) -> Batches:
+        """The training images: another order, and other dynamic pixels, in each pass."""
+        return Batches(self.splits.train, self.batch_sizes.training, self.generator, self.splits.dynamic)
+
+    def set_schedules(self, step: int, scheduled: Tensor) -> float:
+        """Sets the learning rate of a step (from 0) and the objective's scheduled value; returns the learning rate."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak_lr"] * self.lr_factor(step)
-        level.fill_(self.objective.level(step))
+        scheduled.fill_(self.objective.scheduled_value(step))
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state(self, progress: Progress) -> dict[str, Any]:
-        """All that decides how the run goes on."""
+        """All that decides how the run continues."""
         return {
             "progress": asdict(progress),
             "model": self.model.state_dict(),

@@ -5,57 +5,45 @@ YAML under `conf/` holds values only. Each option inherits its types from a data
 Bounds and choices stand in the fields' metadata; `vae.config.check` reads them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from omegaconf import MISSING
-
 from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, FolderConfig
 from vae.config.schema.evaluation import EvaluationConfig
-from vae.config.schema.fields import number
 from vae.config.schema.likelihood import DiscretisedLogisticConfig, GaussianConfig, LikelihoodConfig
-from vae.config.schema.model import ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
+from vae.config.schema.model import ACTIVATION_NAMES, ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
 from vae.config.schema.objective import CapacityConfig, ElboConfig, ObjectiveConfig
 from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConfig, SgdConfig
 from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
+from vae.config.schema.run import SCHEMA, RunConfig
 from vae.config.schema.tracking import TrackingConfig, WandbConfig
 from vae.config.schema.trainer import TrainerConfig
 
-
-@dataclass
-class RunConfig:
-    """The whole config of a run."""
-
-    data: DataConfig = MISSING
-    model: ModelConfig = MISSING
-    prior: PriorConfig = MISSING
-    likelihood: LikelihoodConfig = MISSING
-    objective: ObjectiveConfig = MISSING
-    optimizer: OptimizerConfig = MISSING
-    trainer: TrainerConfig = MISSING
-    evaluation: EvaluationConfig = MISSING
-    tracking: TrackingConfig = MISSING
-    seed: int = number(0, at_least=0)
-    """Seed of weights, batches and noise."""
-    study: str = "${now:%Y-%m-%d_%H-%M-%S}"
-    """Name of a multirun: its folder under multirun/ and its W&B group."""
-    notes: str = ""
-    """A line about why this run is made; kept with the run and in W&B."""
-
-
-SCHEMA: Mapping[str, Mapping[str, type]] = {
-    "data": {"image_set": DataConfig, "emnist": EmnistConfig, "arrays": ArraysConfig, "folder": FolderConfig},
-    "model": {"mlp": MlpConfig, "conv": ConvConfig, "hierarchical": HierarchicalConfig, "own": OwnConfig},
-    "prior": {"standard_normal": PriorConfig, "vamp": VampConfig, "flow": FlowConfig},
-    "likelihood": {
-        "bernoulli": LikelihoodConfig,
-        "gaussian": GaussianConfig,
-        "discretised_logistic": DiscretisedLogisticConfig,
-    },
-    "objective": {"elbo": ElboConfig, "capacity": CapacityConfig, "importance_weighted": ObjectiveConfig},
-    "optimizer": {"adam": AdamConfig, "rmsprop": RmspropConfig, "sgd": SgdConfig},
-    "trainer": {"default": TrainerConfig},
-    "evaluation": {"default": EvaluationConfig},
-    "tracking": {"none": TrackingConfig, "wandb": WandbConfig},
-}
-"""Group -> option of `/schema/<group>/<option>` -> its dataclass."""
+__all__ = [
+    "ACTIVATION_NAMES",
+    "SCHEMA",
+    "AdamConfig",
+    "ArraysConfig",
+    "CapacityConfig",
+    "ConvConfig",
+    "DataConfig",
+    "DiscretisedLogisticConfig",
+    "ElboConfig",
+    "EmnistConfig",
+    "EvaluationConfig",
+    "FlowConfig",
+    "FolderConfig",
+    "GaussianConfig",
+    "HierarchicalConfig",
+    "LikelihoodConfig",
+    "MlpConfig",
+    "ModelConfig",
+    "ObjectiveConfig",
+    "OptimizerConfig",
+    "OwnConfig",
+    "PriorConfig",
+    "RmspropConfig",
+    "RunConfig",
+    "SgdConfig",
+    "TrackingConfig",
+    "TrainerConfig",
+    "VampConfig",
+    "WandbConfig",
+]

@@ -1,4 +1,4 @@
-"""Folders of single runs -> records: Hydra's plain grid, or whatever runs somebody wants to compare."""
+"""Folders of single runs -> records: Hydra's plain grid, or any runs that are to be compared."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,16 +10,21 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from vae.nested import bare, differing
-from vae.report.read.records import Records, Run
+from vae.report.read.records import Execution, Records, Request, Run
 from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, read_overrides
+from vae.states import RunState
 
 OBJECTIVE = "val/elbo"
-_SAYS_NOTHING = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
-"""Keys in which runs differ without being different."""
-_STATES = {"finished": "complete", "pruned": "pruned", "failed": "failed", "interrupted": "interrupted"}
-_OPTUNA = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "unfinished": TrialState.RUNNING}
-_WIDE = 20.0
-"""Positive numbers whose largest is so many times the smallest are drawn on a logarithmic scale."""
+INCIDENTAL_KEYS = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
+"""Keys whose values do not make one run different from another."""
+_TRIAL_STATES = {
+    RunState.COMPLETE: TrialState.COMPLETE,
+    RunState.PRUNED: TrialState.PRUNED,
+    RunState.UNFINISHED: TrialState.RUNNING,
+}
+"""Any other state is a trial's FAIL."""
+_LOG_RATIO = 20.0
+"""Positive numbers are drawn on a logarithmic scale where the largest is at least this many times the smallest."""
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -38,69 +43,65 @@ def read_grid(folder: Path) -> Records:
 
 def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Records:
     """Named folders of runs, compared by the config keys in which they differ."""
-    found = {name: read_folder(path) for name, path in folders.items()}
     configs = {name: read_config(path) for name, path in folders.items()}
     given = [bare(override).partition("=")[0] for path in folders.values() for override in read_overrides(path)]
-    keys = differing(configs.values(), ignore=_SAYS_NOTHING)
+    keys = differing(configs.values(), ignore=INCIDENTAL_KEYS)
     keys = [*dict.fromkeys(key for key in given if key in keys), *(key for key in keys if key not in given)]
-    runs = [_run(name, found[name], {k: configs[name].get(k) for k in keys if k in configs[name]}) for name in folders]
-    space = {key: distribution([run.params.get(key) for run in runs]) for key in keys}
+    runs = [
+        _run(name, read_folder(path), {key: configs[name][key] for key in keys if key in configs[name]})
+        for name, path in folders.items()
+    ]
+    values = {key: [run.params.get(key) for run in runs] for key in keys}
+    distributions = {key: distribution(of_key) for key, of_key in values.items()}
     study = optuna.create_study(direction="maximize", study_name=title)
-    study.add_trials([_trial(run, space) for run in runs])
-    return Records(
-        title=title,
-        runs=runs,
-        study=study,
-        objectives=[OBJECTIVE],
-        space={key: ", ".join(map(str, dict.fromkeys(run.params.get(key) for run in runs))) for key in keys},
-        command=command,
-        wanted=None,
-        damaged={str(folders[n] / "metrics.jsonl"): f.damaged_lines for n, f in found.items() if f.damaged_lines},
-    )
+    study.add_trials([_trial(run, distributions) for run in runs])
+    space = {key: ", ".join(map(str, dict.fromkeys(of_key))) for key, of_key in values.items()}
+    return Records(title, runs, study, [OBJECTIVE], Request(space, command))
 
 
 def distribution(values: Sequence[Scalar]) -> BaseDistribution:
-    """The space that values of one key seem to come from."""
+    """The narrowest space that the values of one key may have been drawn from.
+
+    >>> distribution([2, 10, 20])
+    IntDistribution(high=20, log=False, low=2, step=1)
+    """
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(numbers) < len(values):
         return CategoricalDistribution(list(dict.fromkeys(values)))
     low, high = min(numbers), max(numbers)
-    log = low > 0 and high / low >= _WIDE
+    log = low > 0 and high / low >= _LOG_RATIO
     if all(isinstance(number, int) for number in numbers):
         return IntDistribution(int(low), int(high), log=log and low >= 1)
     return FloatDistribution(low, high, log=log)
 
 
-def _run(name: str, found: RunFolder, params: Mapping[str, Scalar]) -> Run:
-    summary = found.summary
-    value, seconds = summary.get("value"), summary.get("seconds")
+def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
+    value, seconds, ended = folder.summary.get("value"), folder.summary.get("seconds"), folder.ended
     return Run(
         name=name,
-        state=_STATES.get(str(summary.get("state")), "unfinished"),
+        state=RunState.from_summary(folder.summary.get("state")),
         params=params,
         values=(float(value),) if isinstance(value, int | float) else (),
-        facts=found.facts,
-        curves=found.curves,
-        pictures=found.pictures,
-        span=(found.ended - seconds, found.ended) if seconds and found.ended else None,
-        reason=str(summary.get("reason", "")),
+        folder=folder,
+        execution=Execution(ended - seconds, ended) if ended and seconds and isinstance(seconds, int | float) else None,
+        reason=str(folder.summary.get("reason", "")),
     )
 
 
-def _trial(run: Run, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    state = _OPTUNA.get(run.state, TrialState.FAIL)
+def _trial(run: Run, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    state = _TRIAL_STATES.get(run.state, TrialState.FAIL)
     if state == TrialState.COMPLETE and not run.values:
         state = TrialState.FAIL
     trial = create_trial(
         state=state,
         values=list(run.values) if state == TrialState.COMPLETE else None,
         params=dict(run.params),
-        distributions={key: space[key] for key in run.params},
+        distributions={key: distributions[key] for key in run.params},
     )
-    if run.span:
-        trial.datetime_start = datetime.fromtimestamp(run.span[0])
+    if run.execution:
+        trial.datetime_start = datetime.fromtimestamp(run.execution.begin)
         if state.is_finished():
-            trial.datetime_complete = datetime.fromtimestamp(run.span[1])
+            trial.datetime_complete = datetime.fromtimestamp(run.execution.end)
     return trial
 
 

@@ -1,18 +1,29 @@
-"""What a report is made of: runs as rows, whatever they came from, and what they are compared by."""
+"""What a report is made of: runs as rows, whatever they come from, and what they are compared by."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from vae.run.folder import Scalar
+from vae.run.folder import METRICS_FILE, RunFolder, Scalar
+from vae.states import RunState
 from vae.sweep.study.results import Confirmed, best_trials
 
-STATES = ("complete", "pruned", "failed", "running", "waiting", "interrupted", "unfinished")
-"""`interrupted` and `unfinished` (no summary.json: it runs, or was killed) are of runs outside a study."""
+
+@dataclass(frozen=True)
+class Execution:
+    """When a run was executed, in seconds since 1970, and by which process."""
+
+    begin: float
+    end: float
+    owner: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.begin
 
 
 @dataclass(frozen=True)
@@ -20,25 +31,30 @@ class Run:
     """One training run."""
 
     name: str
-    """The trial's number, or its folder as a person would type it."""
-    state: str
-    """One of STATES."""
+    """The trial's number, or the run's folder as a person would type it."""
+    state: RunState
     params: Mapping[str, Scalar] = field(default_factory=dict)
     """Dotted key -> value, of the keys in which the runs differ."""
     values: Sequence[float] = ()
-    """The objectives; empty where there is none."""
-    facts: Mapping[str, Scalar] = field(default_factory=dict)
-    """Every scalar of summary.json: metrics, seconds, versions."""
-    curves: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
-    """Metric -> value per recorded epoch; `epoch` among them."""
-    pictures: Mapping[str, Path] = field(default_factory=dict)
-    """Kind (`samples`, `reconstructions`, ...) -> newest PNG."""
-    span: tuple[float, float] | None = None
-    """Begin and end, in seconds since 1970."""
-    owner: str = ""
-    """The process that ran it."""
+    """The objectives; empty where the run has none."""
+    folder: RunFolder = field(default_factory=RunFolder)
+    """The run's files; what a trial's lack is filled in from the study."""
+    execution: Execution | None = None
+    """None while it runs, and where no times were recorded."""
     reason: str = ""
     """Why it ended as it did, where that needs a word."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as far as it was recorded."""
+
+    space: Mapping[str, str] = field(default_factory=dict)
+    """Key -> what was searched, in words."""
+    command: str = ""
+    """As it was typed."""
+    total: int | None = None
+    """How many runs."""
 
 
 @dataclass(frozen=True)
@@ -50,24 +66,17 @@ class Records:
     study: optuna.Study
     """In memory: a trial per run, in the same order."""
     objectives: Sequence[str]
-    """Names of the objectives: `val/elbo`."""
-    space: Mapping[str, str]
-    """Key -> what was searched, in words."""
-    command: str = ""
-    """As it was typed; empty where nobody wrote it down."""
+    """Their names: `val/elbo`."""
+    request: Request = field(default_factory=Request)
     again: str = ""
     """The command that trains the best run again."""
-    wanted: int | None = None
-    """Runs asked for; None: unknown."""
     confirmed: Sequence[Confirmed] = ()
-    damaged: Mapping[str, int] = field(default_factory=dict)
-    """metrics.jsonl -> lines that could not be read."""
 
     @property
     def keys(self) -> list[str]:
         """Keys in which the runs differ, in the order in which they were given."""
         used = {key for run in self.runs for key in run.params}
-        return [*(key for key in self.space if key in used), *sorted(used - set(self.space))]
+        return [*(key for key in self.request.space if key in used), *sorted(used - set(self.request.space))]
 
     @property
     def maximise(self) -> list[bool]:
@@ -79,12 +88,18 @@ class Records:
         """Index of the best run, or of the runs on the Pareto front; empty while none is complete."""
         return [trial.number for trial in best_trials(self.study, self.confirmed)]
 
+    @property
+    def damaged(self) -> dict[str, int]:
+        """metrics.jsonl -> the number of its lines that could not be read."""
+        folders = [run.folder for run in self.runs]
+        return {str(f.path / METRICS_FILE): f.damaged_lines for f in folders if f.path and f.damaged_lines}
+
     def log_scale(self, key: str) -> bool:
         """Whether a key was searched on a logarithmic scale."""
         return bool(getattr(self.distribution(key), "log", False))
 
     def categorical(self, key: str) -> bool:
-        """Whether a key had a choice of values, not a range of them."""
+        """Whether a key had a choice of values rather than a range."""
         return isinstance(self.distribution(key), CategoricalDistribution)
 
     def distribution(self, key: str) -> BaseDistribution | None:

@@ -11,45 +11,46 @@ from PIL import Image
 from vae.report.read.records import Run
 
 BUDGET_BYTES = 8_000_000
-"""Of all pictures together, as text in the page; what does not fit is left out, the worst runs first."""
-FIRST = ("samples", "reconstructions")
-"""Kinds that every run shows before any other kind has its turn."""
+"""Of all pictures together, as text in the page; what does not fit is left out, from the worst runs first."""
+MAIN_KINDS = ("samples", "reconstructions")
+"""Kinds that are shown of every run before any other kind."""
 WIDTH_PIXELS = 480
-_QUALITY = 60
-_SHARPEST = 90
-_FEW = 100
-"""Up to so many runs have pictures of good quality."""
+_WEBP_QUALITY = 60
+_GOOD_WEBP_QUALITY = 90
+_FEW_RUNS = 100
+"""Up to this many runs have pictures of good quality."""
 
 
 def gallery(runs: Sequence[Run], order: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Index of a run -> kind -> `data:` URL. `order` are the runs' indices, the best first."""
-    kinds = dict.fromkeys(kind for run in runs for kind in run.pictures)
-    quality = _SHARPEST if len(runs) <= _FEW else _QUALITY
-    found: dict[int, dict[str, str]] = {}
+    """Index of a run -> kind -> `data:` URL. `order` are the runs' indices, best first."""
+    kinds = dict.fromkeys(kind for run in runs for kind in run.folder.pictures)
+    quality = _GOOD_WEBP_QUALITY if len(runs) <= _FEW_RUNS else _WEBP_QUALITY
+    urls: dict[int, dict[str, str]] = {}
     left = BUDGET_BYTES
-    for wave in (FIRST, tuple(kind for kind in kinds if kind not in FIRST)):
+    for group in (MAIN_KINDS, tuple(kind for kind in kinds if kind not in MAIN_KINDS)):
         for index in order:
-            for kind in (kind for kind in wave if kind in runs[index].pictures):
-                url = _url(runs[index].pictures[kind], quality)
+            pictures = runs[index].folder.pictures
+            for kind in (kind for kind in group if kind in pictures):
+                url = _url(pictures[kind], quality)
                 if len(url) > left:
-                    return found
+                    return urls
                 left -= len(url)
                 if url:
-                    found.setdefault(index, {})[kind] = url
-    return found
+                    urls.setdefault(index, {})[kind] = url
+    return urls
 
 
 def _url(path: Path, quality: int) -> str:
     try:
-        changed = path.stat().st_mtime_ns
+        modified_ns = path.stat().st_mtime_ns
     except OSError:
         return ""
-    return _shrunk(path, changed, quality)
+    return _shrunk(path, modified_ns, quality)
 
 
 @lru_cache(maxsize=20_000)
-def _shrunk(path: Path, changed: int, quality: int) -> str:
-    """Remembered, for a page that is written again and again; "" for a picture that is just being written."""
+def _shrunk(path: Path, modified_ns: int, quality: int) -> str:
+    """Cached, for a page that is written repeatedly; "" for a picture that is only half written."""
     try:
         with Image.open(path) as image:
             small = image.convert("RGB")

@@ -1,90 +1,91 @@
-"""What a report says in words: what was found, what was asked, what did not come to its end."""
+"""What a report says in words: what was found, what was asked for, which runs did not finish."""
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from vae.report.read.records import STATES, Records, Run
+from vae.report.read.records import Records
+from vae.states import RunState
 from vae.sweep.study.results import importances
 from vae.text import last_part, precise_text
 
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
-"""Facts that are told once where all runs have them in common."""
+"""Facts that are stated once where all runs have them in common."""
+_NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
 
 
-def found(records: Records) -> str:
-    """What was found, in a sentence or two."""
-    complete = [run for run in records.runs if run.state == "complete" and run.values]
+def conclusion(records: Records) -> str:
+    """What was found, in a few sentences."""
+    complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
     if complete and not records.best:
-        return f"None of {len(complete)} complete runs is within the constraints."
+        return f"No complete run meets the constraints ({len(complete)} complete)."
     if not complete:
-        states = ", ".join(f"{n} {state}" for state, n in _states(records).items()) or "there are none"
-        return f"No run has come to a value yet ({states})."
+        states = ", ".join(f"{n} {state}" for state, n in _state_counts(records).items()) or "there are no runs"
+        return f"No run has a value yet ({states})."
     if len(records.objectives) > 1:
         axes = " and ".join(records.objectives)
         return f"{len(records.best)} of {len(complete)} complete runs are on the Pareto front of {axes}."
     best, name = records.runs[records.best[0]], records.objectives[0]
-    where = ", ".join(f"{last_part(key)} {text(value)}" for key, value in best.params.items())
-    among = f"the best of {len(complete)} complete ones" if len(complete) > 1 else "the only complete one"
-    told = f"Run {best.name} is {among}: {name} {text(best.values[0])}"
-    told += f" with {where}." if where else "."
+    among = f"the best of {len(complete)} complete runs" if len(complete) > 1 else "the only complete run"
+    params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items())
+    sentences = f"Run {best.name} is {among}: {name} {typeset(best.values[0])}{f' with {params}' if params else ''}."
     if len(complete) > 2:
         median = statistics.median(run.values[0] for run in complete)
-        told += f" The median run has {text(median)}."
+        sentences += f" The median run has {typeset(median)}."
     if records.confirmed:
         first = records.confirmed[0]
-        told += f" Over {first.seeds} fresh seeds it gives {text(first.mean)} ± {first.spread:.2g}."
+        sentences += f" Over {first.seeds} fresh seeds it gives {typeset(first.mean)} ± {first.spread:.2g}."
     shares = importances(records.study)
     if shares:
         key, share = max(shares.items(), key=lambda item: item[1])
-        told += f" {key} explains {share:.0%} of the differences."
-    return told
+        sentences += f" {key} explains {share:.0%} of the differences."
+    return sentences
 
 
-def summary(records: Records) -> dict[str, str]:
+def overview(records: Records) -> dict[str, str]:
     """Facts of the whole, by their names; the page shows them in this order."""
-    runs = ", ".join(f"{n:,} {state}" for state, n in _states(records).items())
+    request = records.request
+    counts = ", ".join(f"{n:,} {state}" for state, n in _state_counts(records).items())
     goals = zip(records.maximise, records.objectives, strict=True)
-    told = {
-        "runs": f"{runs} (of {records.wanted:,} wanted)" if records.wanted else runs,
+    facts = {
+        "runs": f"{counts} (of {request.total:,} wanted)" if request.total else counts,
         "goal": " and ".join(f"{'maximise' if up else 'minimise'} {name}" for up, name in goals),
+        "space": " · ".join(f"{key} {space}" for key, space in request.space.items()),
+        **{name: _in_common(records, name) for name in _SHARED},
     }
-    if records.space:
-        told["space"] = " · ".join(f"{key} {space}" for key, space in records.space.items())
-    told |= {name: shared for name in _SHARED if (shared := _same(records.runs, name))}
-    spans = [run.span for run in records.runs if run.span]
-    if spans:
-        ends = min(begin for begin, _ in spans), max(end for _, end in spans)
-        told["time"] = " to ".join(f"{datetime.fromtimestamp(end):%Y-%m-%d %H:%M}" for end in ends)
-    if records.command:
-        told["command"] = records.command
-    if records.again:
-        told["train the best again"] = records.again
-    return told
-
-
-def _same(runs: Sequence[Run], name: str) -> str:
-    """A fact that all runs have in common; "" otherwise."""
-    values = {run.facts[name] for run in runs if name in run.facts}
-    return str(values.pop()) if len(values) == 1 else ""
+    executions = [run.execution for run in records.runs if run.execution]
+    if executions:
+        ends = min(run.begin for run in executions), max(run.end for run in executions)
+        facts["time"] = " to ".join(f"{datetime.fromtimestamp(end):%Y-%m-%d %H:%M}" for end in ends)
+    facts |= {"command": request.command, "train the best again": records.again}
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def failures(records: Records) -> dict[str, list[str]]:
-    """Reason -> names of the runs that failed for it, the most frequent first."""
-    found: dict[str, list[str]] = {}
+    """Reason -> names of the runs that did not finish because of it, the most frequent first."""
+    names: dict[str, list[str]] = {}
     for run in records.runs:
-        if run.state in ("failed", "interrupted", "unfinished"):
-            found.setdefault(run.reason or "no reason was recorded", []).append(run.name)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+        if run.state in _NOT_FINISHED:
+            names.setdefault(run.reason or "no reason was recorded", []).append(run.name)
+    return dict(sorted(names.items(), key=lambda item: -len(item[1])))
 
 
-def _states(records: Records) -> dict[str, int]:
-    counts = Counter(run.state for run in records.runs)
-    return {state: counts[state] for state in STATES if counts[state]}
+def typeset(value: Any) -> str:
+    """A value as it is printed, with a minus sign instead of a hyphen.
 
-
-def text(value: Any) -> str:
-    """A value as a person writes it, with a minus that is one."""
+    >>> typeset(-98.40494), typeset("relu")
+    ('−98.405', 'relu')
+    """
     return precise_text(value).replace("-", "−") if isinstance(value, float) else str(value)
+
+
+def _in_common(records: Records, name: str) -> str:
+    """A fact that all runs that have it share; "" otherwise."""
+    values = {run.folder.facts[name] for run in records.runs if name in run.folder.facts}
+    return str(values.pop()) if len(values) == 1 else ""
+
+
+def _state_counts(records: Records) -> dict[RunState, int]:
+    counts = Counter(run.state for run in records.runs)
+    return {state: counts[state] for state in RunState if counts[state]}

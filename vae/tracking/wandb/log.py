@@ -8,7 +8,6 @@ import struct
 import time
 from pathlib import Path
 
-
 BLOCK, FILE_HEADER, CHUNK_HEADER = 32 * 1024, 7, 7
 FULL, LAST = 1, 4
 """Kinds of the chunk that ends a record."""

@@ -6,52 +6,52 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
-from vae.errors import Pruned
+from typing import IO, Any
+
 from vae.config.schema import WandbConfig
+from vae.errors import Pruned
+from vae.tracking.protocols import Tracker
 from vae.tracking.wandb.server import first_line, known_unreachable, quiet, remember_unreachable, wandb_mode
 from vae.tracking.wandb.sync import RUN_ID, hold, is_synced, mark_synced, parts_below, upload
-
 
 CHECKPOINT = "checkpoint.pt"
 _ID_FREE_SECONDS = 20.0
 
 
-class Wandb:
-    """A run in Weights & Biases, online or offline. An outage warns once and never stops or slows training.
+@dataclass(frozen=True)
+class RunIdentity:
+    """What tells a run from the others in W&B; None leaves that of a run which is opened again as it is."""
 
-    `name`, `group`, `tags` and `job_type` of a run that is opened again are left as they are where they are None.
-    """
+    name: str | None = None
+    group: str | None = None
+    tags: Sequence[str] | None = None
+    job_type: str | None = None
 
-    def __init__(
-        self,
-        settings: WandbConfig,
-        folder: Path,
-        config: Mapping[str, Any],
-        name: str | None,
-        group: str | None,
-        tags: Sequence[str] | None = None,
-        job_type: str | None = "train",
-    ) -> None:
+
+class WandbRun(Tracker):
+    """A run in Weights & Biases, online or offline. An outage warns once and never stops or slows training."""
+
+    def __init__(self, settings: WandbConfig, folder: Path) -> None:
         self._settings, self._folder = settings, folder
         self._stop = Event()
         self._warned: set[str] = set()
-        identity = {
-            "id": run_id(folder),
-            "name": name,
-            "group": settings.group or group,
-            "tags": tags,
-            "job_type": job_type,
-            "notes": config["notes"] or None,
-        }
-        self._lock = hold(folder / RUN_ID)
-        self._run = self._start(identity, config)
-        self._part = Path(self._run.dir).parent
-        self._run.define_metric("epoch", hidden=True)
-        self._run.define_metric("*", step_metric="epoch")
-        self._run.define_metric("val/elbo", step_metric="epoch", summary="max,last")
+        self._lock: IO[str]
+        self._run: Any
+        self._part: Path
+
+    @classmethod
+    def start(
+        cls, settings: WandbConfig, folder: Path, record: Mapping[str, Any], identity: RunIdentity | None = None
+    ) -> "WandbRun":
+        """Begins the run, or continues that of the folder; `record` is its config. Raises what W&B raises offline."""
+        run = cls(settings, folder)
+        own_id = run_id(folder)
+        run._lock = hold(folder / RUN_ID)
+        run._start(own_id, identity or RunIdentity(), record)
+        return run
 
     @property
     def id(self) -> str:
@@ -107,14 +107,22 @@ class Wandb:
         if not self._is_offline():
             mark_synced(self._part)
 
-    def _start(self, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+    def _start(self, own_id: str, identity: RunIdentity, record: Mapping[str, Any]) -> None:
+        """Online where that is wanted and possible, else offline."""
+        group = self._settings.group or identity.group
+        arguments = asdict(identity) | {
+            "id": own_id,
+            "group": group,
+            "notes": record["notes"] or None,
+            "config": dict(record),
+        }
         wandb = quiet()
         mode = wandb_mode(self._settings.mode)
         if mode == "online" and not self._earlier_parts_are_there():
             mode = "offline"
         before = set(parts_below(self._folder))
         try:
-            return self._init(mode, identity, config)
+            self._run = self._init(mode, arguments)
         except Exception as error:
             if mode == "offline":
                 raise
@@ -123,21 +131,25 @@ class Wandb:
             wandb.teardown()
             for empty in set(parts_below(self._folder)) - before:
                 shutil.rmtree(empty, ignore_errors=True)
-            return self._init_offline(identity, config)
+            self._run = self._init_offline(arguments)
+        self._part = Path(self._run.dir).parent
+        self._run.define_metric("epoch", hidden=True)
+        self._run.define_metric("*", step_metric="epoch")
+        self._run.define_metric("val/elbo", step_metric="epoch", summary="max,last")
 
-    def _init_offline(self, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+    def _init_offline(self, arguments: Mapping[str, Any]) -> Any:
         """After a failed attempt, which holds the run's id in W&B's process until that gives up its requests."""
         deadline = time.monotonic() + _ID_FREE_SECONDS
         while True:
             try:
-                return self._init("offline", identity, config)
+                return self._init("offline", arguments)
             except Exception as error:
                 if "in use" not in str(error) or time.monotonic() > deadline:
                     raise
                 quiet().teardown()
                 time.sleep(0.2)
 
-    def _init(self, mode: str, identity: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
+    def _init(self, mode: str, arguments: Mapping[str, Any]) -> Any:
         import wandb
 
         return wandb.init(
@@ -147,10 +159,9 @@ class Wandb:
             reinit="create_new",
             allow_val_change=True,
             dir=str(self._folder),
-            config=dict(config),
             mode=mode,  # type: ignore[arg-type]
             settings=wandb.Settings(**self._known(wandb.Settings.model_fields)),
-            **identity,
+            **arguments,
         )
 
     def _earlier_parts_are_there(self) -> bool:

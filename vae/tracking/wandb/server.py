@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
-from vae.errors import UserError
 
+from vae.errors import UserError
 
 AGAIN_AFTER_SECONDS = 600.0
 """A server that did not answer one run is not waited for again, by runs of the same process, for so long."""

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from vae.errors import UserError
-from vae.tracking.wandb.server import api
-from vae.tracking.wandb.log import drop_cut_record
 
+from vae.errors import UserError
+from vae.tracking.wandb.log import drop_cut_record
+from vae.tracking.wandb.server import api
 
 try:
     import fcntl

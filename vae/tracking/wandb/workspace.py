@@ -4,17 +4,45 @@ import contextlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from vae.errors import UserError
-from vae.tracking.wandb.server import api, first_line
 
+from vae.errors import UserError
+from vae.text import last_part
+from vae.tracking.wandb.server import api, first_line
 
 PICTURES = ("samples", "reconstructions", "latent_plane", "latent_pca", "curves")
 CURVES = ("val/elbo", "val/rate", "val/distortion", "train/elbo")
 SHOWN_RUNS = 100
 BEST_COLOUR = "#d1495b"
-_PER_PAGE = 500
+_RUNS_PER_REQUEST = 500
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project on a W&B server."""
+
+    name: str
+    entity: str | None = None
+    """None: the account's own."""
+
+    def __str__(self) -> str:
+        return f"{self.entity}/{self.name}"
+
+
+@dataclass(frozen=True)
+class StudyGoal:
+    """What a study optimises."""
+
+    metric: str
+    """Column of the runs' summary: `val/elbo`."""
+    direction: str
+    """maximize | minimize"""
+
+    @property
+    def minimised(self) -> bool:
+        """Whether less is better."""
+        return self.direction == "minimize"
 
 
 @dataclass(frozen=True)
@@ -23,13 +51,8 @@ class PublishedStudy:
 
     name: str
     """Also the runs' group."""
-    project: str
-    entity: str | None
-    """None: the account's own."""
-    objective: str
-    """Column of the runs' summary: `val/elbo`."""
-    direction: str
-    """maximize | minimize"""
+    project: Project
+    goal: StudyGoal
     swept: Mapping[str, Mapping[str, Any]]
     """Key -> `{"min": 2, "max": 64, "log": True}` or `{"values": [64, 128]}`."""
     run_ids: Sequence[str]
@@ -38,15 +61,15 @@ class PublishedStudy:
 
 
 def publish(study: PublishedStudy) -> list[str]:
-    """Makes the three on the server; returns the addresses of workspace, report and sweep page.
+    """Makes all three on the server; returns the addresses of workspace, report and sweep page.
 
-    Runs that are on a sweep page already stay on it. Raises UserError without server, key or extra, and where runs have
-    not been synced.
+    Runs that already have a sweep page stay on it. Raises UserError without a server, a key or the extra, and where
+    runs have not been synced.
     """
     client = api()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pydantic, for its authors
+            warnings.simplefilter("ignore")  # pydantic's, meant for its authors
             import wandb_workspaces.reports.v2 as reports
             import wandb_workspaces.workspaces as workspaces
     except ImportError as error:
@@ -58,42 +81,42 @@ def publish(study: PublishedStudy) -> list[str]:
         contextlib.redirect_stderr(io.StringIO()),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")  # W&B's own lines, and what it has deprecated in itself
-        entity = study.entity or client.default_entity
+        warnings.simplefilter("ignore")  # W&B's, on what it has deprecated in itself
+        study = replace(study, project=replace(study.project, entity=study.project.entity or client.default_entity))
         try:
-            runs = _runs(client, entity, study)
-            sweep_id = _sweep_of(runs) or _make_sweep(entity, study)
-            workspace = _workspace(workspaces, reports, entity, study).save()
-            report = _report(reports, entity, study).save()
+            runs = _runs(client, study)
+            sweep_id = _sweep_of(runs) or _make_sweep(study)
+            workspace = _workspace(workspaces, reports, study).save()
+            report = _report(reports, study).save()
         except (wandb.errors.Error, ValueError, TypeError, OSError, RuntimeError) as error:
             raise UserError(f"W&B: {study.name} could not be published ({first_line(error)}).") from error
         project_url = runs[0].url.partition("/runs/")[0]
         return [workspace.url, report.url, f"{project_url}/sweeps/{sweep_id}"]
 
 
-def _runs(client: Any, entity: str, study: PublishedStudy) -> list[Any]:
+def _runs(client: Any, study: PublishedStudy) -> list[Any]:
     """The study's runs on the server. Raises UserError where they are not all there."""
     wanted = {"name": {"$in": list(study.run_ids)}}
     try:
-        runs = list(client.runs(f"{entity}/{study.project}", filters=wanted, per_page=_PER_PAGE))
-    except ValueError:  # no such project: nothing of it has been synced
+        runs = list(client.runs(str(study.project), filters=wanted, per_page=_RUNS_PER_REQUEST))
+    except ValueError:  # no such project: nothing has been synced
         runs = []
     missing = set(study.run_ids) - {run.id for run in runs}
     if missing or not runs:
         raise UserError(
-            f"W&B: {len(missing)} of {len(study.run_ids)} runs of {study.name} are not in {entity}/{study.project}. "
+            f"W&B: {len(missing)} of {len(study.run_ids)} runs of {study.name} are not in {study.project}. "
             f"Sync them first: vae-report multirun/{study.name} --sync"
         )
     return runs
 
 
 def _sweep_of(runs: Sequence[Any]) -> str | None:
-    """The sweep page that all these runs are on already."""
+    """The one sweep page that all these runs are on; None where there is none."""
     pages = {run.sweep_name for run in runs}
     return str(pages.pop()) if len(pages) == 1 and None not in pages else None
 
 
-def _make_sweep(entity: str, study: PublishedStudy) -> str:
+def _make_sweep(study: PublishedStudy) -> str:
     import wandb
 
     parameters: dict[str, Any] = {}
@@ -105,10 +128,11 @@ def _make_sweep(entity: str, study: PublishedStudy) -> str:
     config = {
         "name": study.name,
         "method": "bayes",
-        "metric": {"name": study.objective, "goal": study.direction},
+        "metric": {"name": study.goal.metric, "goal": study.goal.direction},
         "parameters": parameters or {"seed": {"values": [0]}},
     }
-    return wandb.sweep(config, entity=entity, project=study.project, prior_runs=list(study.run_ids))
+    where = study.project
+    return wandb.sweep(config, entity=where.entity, project=where.name, prior_runs=list(study.run_ids))
 
 
 def _parameter(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,8 +153,8 @@ def _config_path(key: str, given: Mapping[str, Any]) -> list[str]:
 
 
 def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
-    """Section -> panels; workspace and report show the same."""
-    objective = reports.SummaryMetric(study.objective)
+    """Section -> panels: the same in workspace and report."""
+    objective = reports.SummaryMetric(study.goal.metric)
     columns = [
         reports.ParallelCoordinatesPlotColumn(_column(reports, key, given), display_name=key, log=given.get("log"))
         for key, given in study.swept.items()
@@ -140,14 +164,13 @@ def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
         columns=[*columns, reports.ParallelCoordinatesPlotColumn(objective)],
         layout=reports.Layout(w=24, h=10),
     )
-    importance = reports.ParameterImportancePlot(with_respect_to=study.objective, layout=reports.Layout(w=12, h=10))
-    highest = study.direction == "maximize"
+    importance = reports.ParameterImportancePlot(with_respect_to=study.goal.metric, layout=reports.Layout(w=12, h=10))
     over_trials = reports.ScatterPlot(
         title="objective over trials",
         x=reports.SummaryMetric("trial"),
         y=objective,
-        running_ymax=highest,
-        running_ymin=not highest,
+        running_ymax=not study.goal.minimised,
+        running_ymin=study.goal.minimised,
         layout=reports.Layout(x=12, w=12, h=10),
     )
     places = [reports.Layout(x=12 * (i % 2), w=12, h=8) for i in range(len(CURVES))]
@@ -164,52 +187,53 @@ def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
 
 def _column(reports: Any, key: str, given: Mapping[str, Any]) -> Any:
     path = _config_path(key, given)
-    return reports.SummaryMetric(key) if path[-1] != key.rpartition(".")[2] else reports.Config(key)
+    return reports.SummaryMetric(key) if path[-1] != last_part(key) else reports.Config(key)
 
 
-def _workspace(workspaces: Any, reports: Any, entity: str, study: PublishedStudy) -> Any:
+def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
     best = [study.best_run_id] if study.best_run_id else []
     sections = [
         workspaces.Section(name=name, panels=panels, is_open=True, pinned=i == 0)
         for i, (name, panels) in enumerate(_panels(reports, study).items())
     ]
     return workspaces.Workspace(
-        entity=entity,
-        project=study.project,
+        entity=study.project.entity,
+        project=study.project.name,
         name=study.name,
         sections=sections,
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=SHOWN_RUNS),
         runset_settings=workspaces.RunsetSettings(
             filters=[workspaces.Metric("Group") == study.name],
-            order=[workspaces.Ordering(workspaces.Summary(study.objective), ascending=study.direction == "minimize")],
+            order=[workspaces.Ordering(workspaces.Summary(study.goal.metric), ascending=study.goal.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
-            pinned_columns=[f"summary:{study.objective}", *(_pinned(key, given) for key, given in study.swept.items())],
+            pinned_columns=[f"summary:{study.goal.metric}", *(_pinned(*swept) for swept in study.swept.items())],
         ),
     )
 
 
 def _pinned(key: str, given: Mapping[str, Any]) -> str:
-    return f"summary:{key}" if _config_path(key, given)[-1] != key.rpartition(".")[2] else f"config:{key}"
+    return f"summary:{key}" if _config_path(key, given)[-1] != last_part(key) else f"config:{key}"
 
 
-def _report(reports: Any, entity: str, study: PublishedStudy) -> Any:
+def _report(reports: Any, study: PublishedStudy) -> Any:
+    where, goal = study.project, study.goal
+
     def runset() -> Any:
         colours = {study.best_run_id: reports.RunSettings(color=BEST_COLOUR)} if study.best_run_id else {}
-        order = [reports.OrderBy(reports.SummaryMetric(study.objective), ascending=study.direction == "minimize")]
+        order = [reports.OrderBy(reports.SummaryMetric(goal.metric), ascending=goal.minimised)]
         filters = f"Metric('Group') = '{study.name}'"
         return reports.Runset(
-            entity, study.project, name=study.name, filters=filters, order=order, run_settings=colours
+            where.entity, where.name, name=study.name, filters=filters, order=order, run_settings=colours
         )
 
     blocks: list[Any] = [reports.P(study.notes)] if study.notes else []
     if study.best_run_id:
-        best = f"{entity}/{study.project}/runs/{study.best_run_id}"
-        blocks.append(reports.P(["Best run: ", reports.InlineCode(best)]))
+        blocks.append(reports.P(["Best run: ", reports.InlineCode(f"{where}/runs/{study.best_run_id}")]))
     for name, panels in _panels(reports, study).items():
         blocks += [reports.H2(name), reports.PanelGrid(runsets=[runset()], panels=panels)]
     title = f"Study {study.name}"[:128]
-    about = f"{len(study.run_ids)} runs; {study.direction} {study.objective}"
+    about = f"{len(study.run_ids)} runs; {goal.direction} {goal.metric}"
     return reports.Report(
-        project=study.project, entity=entity, title=title, description=about, blocks=blocks, width="fluid"
+        project=where.name, entity=where.entity, title=title, description=about, blocks=blocks, width="fluid"
     )

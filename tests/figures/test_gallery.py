@@ -1,20 +1,13 @@
-"""Pictures of the latent space: which are drawn for which model, what they show, what is left out and said."""
-
-import re
-import sys
+"""Pictures of the latent space: which are drawn for which model, and what they show."""
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 
 from vae import VAE, figures
-from vae import evaluation as evaluate
-from vae.config.schema import EvaluationConfig
-from vae.data.splits import Split, Splits
-from vae.errors import UserError
+from vae.data import Split
+from vae.evaluation import by_activity, infer_posteriors
 from vae.figures import embeddings, gallery
-from vae.run import findings
 
 SHAPE = (1, 8, 8)
 
@@ -26,7 +19,7 @@ def images(n=40, seed=0):
 
 def drawn(model, split=None):
     split = split or images()
-    return dict(figures.latent_pictures(model, split, evaluate.posteriors(model, split)))
+    return dict(figures.latent_pictures(model, split, infer_posteriors(model, split)))
 
 
 def small(latent_size=4, **settings):
@@ -65,7 +58,7 @@ def test_pictures_without_labels_and_of_a_model_that_has_collapsed(monkeypatch):
 
 def test_embeddings_are_of_means_not_of_samples():
     model, split = small(2), images()
-    plane = gallery.embeddings(evaluate.posteriors(model, split))["plane"]
+    plane = gallery.embed_means(infer_posteriors(model, split))["plane"]
     with torch.no_grad():
         mu, _ = model.eval().encode(split.images / 255)
     np.testing.assert_allclose(plane, mu.numpy(), rtol=1e-5)
@@ -95,21 +88,21 @@ def test_traversals_move_one_dimension_and_interpolations_end_at_the_means():
     model, split = small(4), images()
     asked = []
     model.decode = lambda z, y=None: asked.append(z) or torch.zeros(len(z), *SHAPE)
-    found = evaluate.posteriors(model, split)
-    gallery.traversals(model, split, found, steps=5)
+    posteriors = infer_posteriors(model, split)
+    gallery.traversals(model, split, posteriors, steps=5)
     rows = asked[0].view(4, 5, 4)
-    for row, dim in zip(rows, evaluate.most_active(found), strict=True):
+    for row, dim in zip(rows, by_activity(posteriors), strict=True):
         torch.testing.assert_close(row[:, dim], torch.linspace(-3, 3, 5))
         others = [d for d in range(4) if d != dim]
-        torch.testing.assert_close(row[:, others], found.mu[0, others].expand(5, 3))
+        torch.testing.assert_close(row[:, others], posteriors.mu[0, others].expand(5, 3))
     drawn = np.asarray(gallery.interpolations(model, split, steps=5).convert("L"))
     row = drawn[30:86:7, :]  # an image is seven times as large, below the title
     left = (drawn.shape[1] - 7 * (7 * 9 - 1)) // 2
     np.testing.assert_array_equal(row[:, left : left + 56 : 7], split.images[0, 0])  # the images themselves at the ends
     np.testing.assert_array_equal(row[:, left + 7 * 54 : left + 7 * 54 + 56 : 7], split.images[8, 0])
     lines = asked[1].view(8, 5, 4)
-    torch.testing.assert_close(lines[:, 0], found.mu[:8])
-    torch.testing.assert_close(lines[:, -1], found.mu[8:16])
+    torch.testing.assert_close(lines[:, 0], posteriors.mu[:8])
+    torch.testing.assert_close(lines[:, -1], posteriors.mu[8:16])
 
 
 def test_conditional_samples_have_a_row_for_each_label_and_share_z_in_a_column():
@@ -120,53 +113,3 @@ def test_conditional_samples_have_a_row_for_each_label_and_share_z_in_a_column()
     ((z, y),) = asked
     assert y.tolist() == [0] * 5 + [1] * 5 + [2] * 5
     torch.testing.assert_close(z[:5], z[10:])
-
-
-def test_umap_without_its_package_says_what_to_install_before_anything_is_measured(monkeypatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
-    splits = Splits(images(), images(), images())
-    with pytest.raises(UserError, match=r"pip install vae-sweeps\[umap\]"):
-        evaluate.check(EvaluationConfig(pictures=True, umap=True), small(), splits)
-    with pytest.raises(UserError, match=r"set evaluation\.pictures=true"):
-        evaluate.check(EvaluationConfig(umap=True), small(), splits)
-
-
-def examined(tmp_path, model, **settings):
-    console = Console(record=True, width=200)
-    splits = Splits(images(30, 1), images(10, 2), images(20, 3))
-    told = []
-    found = findings.examine(
-        model, splits, EvaluationConfig(**settings), tmp_path, console, picture=lambda name, path: told.append((name, path))
-    )
-    return found, told, console.export_text()
-
-
-def test_an_examination_leaves_its_files(tmp_path):
-    found, told, _ = examined(tmp_path, small(), nll_samples=3, latents=True, pictures=True)
-    record = __import__("json").loads((tmp_path / "evaluation.json").read_text())
-    assert record["nll_k3"] == found["nll_k3"]
-    assert record["split"] == "test"
-    assert record["settings"]["nll_samples"] == 3
-    assert found["nll_samples_per_second"] > 0
-    assert {name for name, _ in told} == ALWAYS | {"latent_pca", "latent_tsne"}
-    assert all(path.stat().st_size > 1000 for _, path in told)
-    arrays = np.load(tmp_path / "latents_test.npz")
-    assert arrays["mu"].shape == arrays["logvar"].shape == (20, 4)
-    assert arrays["labels"].tolist() == [i % 3 for i in range(20)]
-    projector = np.loadtxt(tmp_path / "latents_test.tsv", delimiter="\t")
-    np.testing.assert_allclose(projector, arrays["mu"], rtol=1e-4, atol=1e-6)
-    assert len((tmp_path / "latents_test_labels.tsv").read_text().split()) == 20
-    index = (tmp_path / "projector_config.pbtxt").read_text()
-    assert all((tmp_path / file).is_file() for file in re.findall(r'_path: "(.*)"', index))
-    assert index.count("_path") == 2
-
-
-def test_one_latent_dimension_is_told_what_it_cannot_have(tmp_path):
-    _, told, said = examined(tmp_path, small(1), pictures=True)
-    assert "latent_size=1: one dimension has no plane to draw in" in said
-    assert "latent_pca" not in dict(told)
-
-
-def test_numbers_become_metrics_and_lists_and_words_do_not():
-    found = {"nll_k1": 1.5, "active_units": 2, "rates": [1.0], "in_words": "fine"}
-    assert findings.scalars(found, "test") == {"test/nll_k1": 1.5, "test/active_units": 2}

@@ -13,7 +13,7 @@ from vae.data.splits import Split, Splits
 from vae.errors import UserError
 
 
-def load(settings: DataConfig) -> Splits:
+def load_splits(settings: DataConfig) -> Splits:
     """The splits of a data set, on the CPU.
 
     Raises UserError where the parts do not fit the data, StorageError for damaged files.
