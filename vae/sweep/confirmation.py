@@ -1,4 +1,4 @@
-"""The best trials run again with fresh seeds, in a study of their own beside the first, in folders confirm/..."""
+"""The best trials are run again with fresh seeds, in a study of their own and in folders under confirm/."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def queue_confirmations(setup: Setup, best: Sequence[FrozenTrial], owner: str) -
 
 
 def confirmation_policy(setup: Setup, confirming: Ledger) -> Policy:
-    """All that is queued is run; what fails is left out of the mean."""
+    """Every queued trial is run; those that fail are left out of the mean."""
     wanted = [trial for trial in confirming.trials() if trial.state != TrialState.FAIL]
     return Policy(
         Goal(len(wanted)),

@@ -58,7 +58,7 @@ def sweep(
         open_report: makes what keeps the report up to date, which belongs to a room above this one.
 
     Raises:
-        SweepError: what a user can mend.
+        SweepError: what a user can fix.
         SystemExit: with 130, when the sweep was interrupted.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -73,7 +73,7 @@ def sweep(
 
 
 def begin(setup: Setup) -> Ledger:
-    """Opens the study, writes into it what was asked for, and queues what it begins with."""
+    """Opens the study, records the command in it, and queues the configurations with which it begins."""
     settings, place, goal = setup.settings, setup.place, setup.policy.goal
     if settings.storage is None:
         place.folder.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def executor_text(program: HydraProgram, settings: Sweeper) -> str:
 
 
 def make_executor(program: HydraProgram, settings: Sweeper, objectives: int, total: float) -> Slots | LauncherBatches:
-    """An executor for `total` trials that each return `objectives` numbers. Raises UserError if it cannot be had."""
+    """An executor for `total` trials that each return `objectives` numbers. Raises UserError."""
     if uses_slots(program, settings):
         capacity = int(min(settings.n_jobs, total))
         return Slots(program, capacity, objectives, timeout_seconds=settings.trial_timeout_seconds)

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class FailureLimits:
-    """How many failures a sweep bears."""
+    """How many failures a sweep tolerates."""
 
     max_failure_rate: float = 1.0
     """Share of the total that may fail; 0: none."""
@@ -45,7 +45,7 @@ class Failures:
         self._last_error, self._in_a_row = "", 0
 
     def success(self) -> None:
-        """A trial did not fail: what failed before does not always fail."""
+        """A trial has not failed, so the last error is not repeated in a row."""
         self._in_a_row = 0
 
     def add(self, trial: FrozenTrial, outcome: Outcome) -> None:

@@ -200,7 +200,7 @@ def cores() -> int:
 
 
 def visible_gpus() -> list[str]:
-    """Ids of the NVIDIA GPUs that this process may use, found without starting CUDA."""
+    """Ids of the NVIDIA GPUs that this process may use, determined without starting CUDA."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [gpu for gpu in chosen.split(",") if gpu.strip()]

@@ -1,8 +1,8 @@
-"""Configs of jobs, many of them: what Hydra composes, without composing the same groups again for every trial.
+"""Composes the configs of many jobs as Hydra does, without composing the same groups again for every trial.
 
 Hydra reads and merges all YAML for each job, about 0.15 s. Trials differ in values far more often than in groups, so
 the composition of the groups is kept, and values are set in a copy of it. What does not fit is left to Hydra, which
-says why.
+explains why.
 """
 
 import pickle
@@ -17,7 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 
 class Composer:
-    """Composes the configs of one sweep's jobs. `master` is the config of the sweep itself."""
+    """Composes the configs of one sweep's jobs.
+
+    Args:
+        context: holds Hydra's config loader.
+        master: the config of the sweep itself.
+    """
 
     def __init__(self, context: HydraContext, master: DictConfig) -> None:
         self._loader, self._master = context.config_loader, master
@@ -32,7 +37,7 @@ class Composer:
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """The same config as `slow` gives. Raises ConfigCompositionException for a key or value that does not fit."""
         parsed = self._parser.parse_overrides(list(overrides))
-        deleted = {o.key_or_group for o in parsed if o.is_delete()}  # whether before or after it is set, Hydra knows
+        deleted = {o.key_or_group for o in parsed if o.is_delete()}  # Hydra knows in which order
         values = [o for o in parsed if o.key_or_group not in deleted and self._only_sets_a_value(o)]
         structure = tuple(str(override.input_line) for override in parsed if override not in values)
         if structure not in self._kept:
@@ -40,7 +45,7 @@ class Composer:
         config: DictConfig = pickle.loads(self._kept[structure])
         OmegaConf.copy_cache(from_config=self._master, to_config=config)
         if not all(_set(config, override) for override in values):
-            return self.slow(overrides)  # which says what does not fit
+            return self.slow(overrides)  # which raises what Hydra raises
         _record(config, self._master, parsed)
         return config
 
@@ -65,7 +70,7 @@ def _set(config: DictConfig, override: Override) -> bool:
 
 
 def _record(config: DictConfig, master: DictConfig, parsed: Sequence[Override]) -> None:
-    """What Hydra writes down of a job's overrides."""
+    """Writes a job's overrides into its config, as Hydra does."""
     task = [override for override in parsed if not override.is_hydra_override()]
     own = [override.input_line for override in parsed if override.is_hydra_override()]
     with open_dict(config):

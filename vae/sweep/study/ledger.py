@@ -50,7 +50,14 @@ def count_states(trials: Iterable[FrozenTrial]) -> Counter[RunState]:
 
 
 class Ledger:
-    """The trials of one study as one sweep process, `owner`, sees and changes them."""
+    """The trials of one study as one sweep process sees and changes them.
+
+    Args:
+        study: the study, with its sampler.
+        storage: the study's storage, from which each call reads anew.
+        owner: a name of this process that no other has.
+        grace_seconds: a trial of another process without a sign of life for longer than this is stale.
+    """
 
     def __init__(self, study: Study, storage: BaseStorage, owner: str, grace_seconds: float) -> None:
         self.study, self.owner, self.grace_seconds = study, owner, grace_seconds
@@ -62,7 +69,7 @@ class Ledger:
         self._taken: dict[int, Trial] = {}
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """The study's trials in these states; all without any."""
+        """The study's trials in these states, or in all states."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def trial(self, number: int) -> FrozenTrial:
@@ -121,7 +128,7 @@ class Ledger:
         return [trial for trial in self.trials() if trial.user_attrs.get(QUEUED) == key]
 
     def renew(self) -> None:
-        """A sign of life of every trial that this process holds, unless another has taken it over."""
+        """Gives a sign of life for every trial that this process holds, unless another has taken it over."""
         try:
             for number in tuple(self.held):
                 if self._is_ours(self.trial(number)):
@@ -136,7 +143,7 @@ class Ledger:
         values: Sequence[float] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Records the end of a trial; False, and nothing is changed, if another process has taken it over."""
+        """Records the end of a trial. Returns False and changes nothing if another process has taken it over."""
         self.held.discard(number)
         trial = self.trial(number)
         if trial.state != TrialState.RUNNING or not self._is_ours(trial):
@@ -167,7 +174,7 @@ class Ledger:
                 self._back_to_queue(number)
 
     def lost(self, number: int, why: str, max_retries: int) -> bool:
-        """Puts a lost trial back into the queue, True; fails it when that has happened too often, False."""
+        """Puts a lost trial back into the queue, or fails it if it was lost too often. Returns whether it is queued."""
         self.held.discard(number)
         times = int(self.trial(number).user_attrs.get(LOST, 0)) + 1
         self._note(number, LOST, times)

@@ -31,7 +31,7 @@ class Record:
     """Dotted key -> value of the program's config, without the swept keys and those that may differ."""
 
     def lines(self) -> dict[str, str]:
-        """One line per fact, by its name."""
+        """Name of a fact -> the fact in words."""
         named = {f"space {key}": text for key, text in self.space.items()}
         named["direction"] = ", ".join(self.directions)
         if self.objectives:

@@ -1,4 +1,4 @@
-"""Where a study is kept: SQLite, any SQLAlchemy database, or a journal file, named by one line of text."""
+"""Where a study is kept: in SQLite, any SQLAlchemy database, or a journal file."""
 
 import os
 import random
@@ -22,7 +22,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)
-"""What a database raises that cannot be reached, read or written."""
+"""Raised by a database that cannot be reached, read or written."""
 _SQLITE_TIMEOUT_SECONDS = 60.0
 _ATTEMPTS = 10
 _PASSWORD = re.compile(r"^[\w+]+://[^/@:]*:[^/@]+@")
@@ -63,7 +63,7 @@ def open_storage(where: str) -> BaseStorage:
 
 
 def _open_database(url: str) -> RDBStorage:
-    """Several sweeps that begin at once make the tables at once; those that come second look again."""
+    """Makes the tables in a new database. If another process makes them at the same moment, this one tries again."""
     sqlite = url.startswith("sqlite:")
     options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS}} if sqlite else {}
     for attempt in range(_ATTEMPTS + 1):
@@ -95,7 +95,7 @@ def _complete_indexes(storage: RDBStorage) -> None:
 def _log_ahead(storage: RDBStorage) -> None:
     """SQLite's write-ahead log, kept in the file once it is set: a commit waits for the disk once, not three times.
 
-    Nothing that was committed is lost in a power cut, and who reads does not wait for who writes.
+    Nothing that was committed is lost in a power cut, and readers do not wait for writers.
     """
     with storage.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -103,11 +103,11 @@ def _log_ahead(storage: RDBStorage) -> None:
 
 @contextmanager
 def alone(storage: BaseStorage) -> Iterator[None]:
-    """Between looking and writing, no other process does the same. Only SQLite needs it.
+    """While the context lasts, no other process is in such a context of the same storage. Only SQLite needs it.
 
     Databases lock the row that they read for an update, and a journal has an order; SQLite locks at the first write, so
-    that two processes that ask at the same moment both get the same waiting trial. It serves one machine, where a lock
-    on its folder is seen by all.
+    that two processes that ask at the same moment both get the same waiting trial. It serves one machine, on which all
+    processes see a lock on its folder.
     """
     url = storage.engine.url if isinstance(storage, RDBStorage) else None
     file = Path(url.database) if url is not None and url.drivername.startswith("sqlite") and url.database else None
@@ -123,7 +123,7 @@ def alone(storage: BaseStorage) -> Iterator[None]:
 
 
 def unusable(where: str, error: Exception) -> StorageError:
-    """The storage cannot be read or written: in words, without the URL's secrets."""
+    """What is raised where a storage cannot be read or written; the message has no secrets of the URL."""
     text = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()
     why = text[0] if text else type(error).__name__
     return StorageError(
