@@ -71,7 +71,12 @@ def room_of(name: str) -> str:
 def names_in(path: Path) -> Iterator[str]:
     """Dotted names of the modules, and of what is taken out of them, that a module imports, wherever and however."""
     package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return imported_names(path.read_text(encoding="utf-8"), package)
+
+
+def imported_names(source: str, package: str) -> Iterator[str]:
+    """The same of a source that lies in a package."""
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -95,6 +100,28 @@ def module_in(name: str) -> str | None:
         if parts[0] == "vae" and (stem.with_suffix(".py").is_file() or (stem / "__init__.py").is_file()):
             return ".".join(parts[:end])
     return None
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("import vae.sweep.trial", "vae.sweep.trial"),
+        ("import vae.sweep.trial as t", "vae.sweep.trial"),
+        ("from vae.sweep.trial import current", "vae.sweep.trial"),
+        ("from vae.sweep import trial", "vae.sweep.trial"),
+        ("from vae import files", "vae.files"),
+        ("from . import console", "vae.run.console"),
+        ("from .console import EpochBar", "vae.run.console"),
+        ("from ..sweep.trial import current", "vae.sweep.trial"),
+        ("def f():\n    if True:\n        from vae.cli.train import main", "vae.cli.train"),
+        ("run([sys.executable, '-m', 'vae.report.watch'])", "vae.report.watch"),
+        ("node = {'_target_': 'vae.report.live.GridReport'}", "vae.report.live"),
+        ("check = 'vae.config:check'", "vae.config"),
+        ("HOMES = {'load': 'vae.run.load'}", "vae.run.load"),
+    ],
+)
+def test_every_form_of_import_and_every_door_is_seen(source: str, module: str) -> None:
+    assert [module_in(name) for name in imported_names(source, "vae.run")] == [module]
 
 
 @pytest.mark.parametrize("path", MODULES, **IDS)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from vae.config import RunConfig, record_of
-from vae.config.resume import check_same_config, parse_resume
+from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.evaluation import check_measurable
 from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
@@ -21,22 +21,20 @@ from vae.training.loop import fit
 from vae.training.progress import Progress
 
 
-def prepare(config: RunConfig) -> Splits:
+def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
     """Everything that can be found wrong before a folder is made: data, device, model, the run to be resumed.
 
-    Returns the splits, on the CPU. Raises UserError.
+    Returns the splits, on the CPU, and the device. Raises UserError.
     """
-    splits = load_splits(config.data)
-    device_of(config)
+    splits, device = load_splits(config.data), device_of(config)
     with torch.device("meta"):  # shapes only: a model that does not fit is found in no time
         model = build_model(config, splits.image_shape, count_labels(splits))
     build_objective(config, splits)
     check_measurable(config.evaluation, model, splits)
-    resumed = parse_resume(config.trainer.resume).folder
-    if resumed:
-        file = resumed / "checkpoint.pt"
+    if config.resume.folder:
+        file = config.resume.folder / "checkpoint.pt"
         check_same_config(file, read_checkpoint(file)["config"], record_of(config))
-    return splits
+    return splits, device
 
 
 def train_and_test(config: RunConfig, job: Job) -> float:
@@ -45,15 +43,14 @@ def train_and_test(config: RunConfig, job: Job) -> float:
     Files in `job.folder` are whole whatever happens; what ends the run early is recorded there and raised again.
     """
     started = time.perf_counter()
-    splits = prepare(config)
+    splits, device = prepare(config)
     settings = config.trainer
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    device = device_of(config)
     with within_memory():
         task = build_task(config, splits, device)
-    resume = parse_resume(settings.resume).wanted
-    store = Store(job.folder / "checkpoint.pt", record_of(config), settings.checkpoint_every_seconds, resume)
+    file, record = job.folder / "checkpoint.pt", record_of(config)
+    store = Store(file, record, settings.checkpoint_every_seconds, config.resume.wanted)
     state = store.read()
     with trial_of_this_job() as trial:
         if trial:

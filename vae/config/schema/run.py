@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
+from vae.config.resume import Resume, parse_resume
 from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, FolderConfig
 from vae.config.schema.evaluation import EvaluationConfig
 from vae.config.schema.fields import number
@@ -36,6 +37,11 @@ class RunConfig:
     """Name of a multirun: its folder under multirun/ and its W&B group."""
     notes: str = ""
     """A line about why this run is made; kept with the run and in W&B."""
+
+    @property
+    def resume(self) -> Resume:
+        """`trainer.resume`, parsed."""
+        return parse_resume(self.trainer.resume)
 
 
 SCHEMA: Mapping[str, Mapping[str, type]] = {
