@@ -1,4 +1,4 @@
-"""The group `objective`."""
+"""The group `objective`: the loss that training minimises."""
 
 from dataclasses import dataclass
 
@@ -22,20 +22,20 @@ class ElboConfig(ObjectiveConfig):
     beta: float = number(1.0, at_least=0)
     """Weight of the rate (KL) in the training loss; 1: the ELBO. Selection always uses 1."""
     schedule: str = choice("constant", "linear", "cosine", "cyclic")
-    """How the weight rises from 0 to `beta`: once over `warmup_epochs`, or (cyclic) linearly in each of `cycles`."""
+    """How the weight rises from 0 to `beta`: once, over `warmup_epochs`, or (cyclic) linearly in each of `cycles`."""
     warmup_epochs: float = number(0.0, at_least=0)
     """Length of the rise of a linear or cosine schedule, in epochs; 0 for the others."""
     cycles: int = number(1, at_least=1)
-    """Equal parts of the training in each of which a cyclic schedule rises over the first half; 1 for the others."""
+    """Equal parts of the training; a cyclic schedule rises over the first half of each. 1 for the other schedules."""
     free_bits: float = number(0.0, at_least=0)
-    """Nats per latent dimension below which its rate, averaged over the batch, is not pressed; 0: off."""
+    """Nats per latent dimension below which its rate, averaged over the batch, is not penalised; 0: off."""
     sticking_the_landing: bool = False
     """Leave the score of q out of the gradient: less variance near the optimum (Roeder et al., 2017)."""
 
 
 @dataclass
 class CapacityConfig(ObjectiveConfig):
-    """Distortion + gamma * |rate - C|, with C rising from 0 (Burgess et al., 2018)."""
+    """Distortion + gamma * |rate - C|, with C rising from 0. Burgess et al. (2018): https://arxiv.org/abs/1804.03599"""
 
     name: str = "capacity"
     gamma: float = number(100.0, above=0)
