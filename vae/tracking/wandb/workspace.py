@@ -1,4 +1,4 @@
-"""A study on a W&B server, ready to look at: a saved workspace, a report, and a native sweep page of its runs."""
+"""Shows a study on a W&B server: a saved workspace, a report, and a native sweep page of its runs."""
 
 import contextlib
 import io
@@ -20,11 +20,16 @@ _RUNS_PER_REQUEST = 500
 
 @dataclass(frozen=True)
 class Project:
-    """A project on a W&B server."""
+    """A project on a W&B server.
+
+    >>> from vae.tracking.wandb.workspace import Project
+    >>> str(Project("vae-sweeps", "team"))
+    'team/vae-sweeps'
+    """
 
     name: str
     entity: str | None = None
-    """None: the account's own."""
+    """User or team; None: the account's own."""
 
     def __str__(self) -> str:
         return f"{self.entity}/{self.name}"
@@ -41,27 +46,30 @@ class StudyGoal:
 
     @property
     def minimised(self) -> bool:
-        """Whether less is better."""
+        """Whether lower is better."""
         return self.direction == "minimize"
 
 
 @dataclass(frozen=True)
 class PublishedStudy:
-    """What W&B is told of a study; its runs must be on the server already."""
+    """What W&B's pages show of a study, whose runs must be on the server already."""
 
     name: str
-    """Also the runs' group."""
+    """The study's name, which is also the runs' group."""
     project: Project
     goal: StudyGoal
     swept: Mapping[str, Mapping[str, Any]]
     """Key -> `{"min": 2, "max": 64, "log": True}` or `{"values": [64, 128]}`."""
     run_ids: Sequence[str]
+    """W&B's ids of the runs."""
     best_run_id: str | None = None
+    """None: there is no best run."""
     notes: str = ""
+    """First paragraph of the report; "": none."""
 
 
 def publish(study: PublishedStudy) -> list[str]:
-    """Makes all three on the server; returns the addresses of workspace, report and sweep page.
+    """Makes the pages on the server. Returns the addresses of workspace, report and sweep page.
 
     Runs that already have a sweep page stay on it. Raises UserError without a server, a key or the extra, and where
     runs have not been synced.
@@ -69,7 +77,7 @@ def publish(study: PublishedStudy) -> list[str]:
     client = api()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydantic's, meant for its authors
+            warnings.simplefilter("ignore")  # pydantic's, meant for the authors of wandb_workspaces
             import wandb_workspaces.reports.v2 as reports
             import wandb_workspaces.workspaces as workspaces
     except ImportError as error:
@@ -81,7 +89,7 @@ def publish(study: PublishedStudy) -> list[str]:
         contextlib.redirect_stderr(io.StringIO()),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")  # W&B's, on what it has deprecated in itself
+        warnings.simplefilter("ignore")  # W&B's, about deprecated functions that it calls itself
         study = replace(study, project=replace(study.project, entity=study.project.entity or client.default_entity))
         try:
             runs = _runs(client, study)
@@ -111,7 +119,7 @@ def _runs(client: Any, study: PublishedStudy) -> list[Any]:
 
 
 def _sweep_of(runs: Sequence[Any]) -> str | None:
-    """The one sweep page that all these runs are on; None where there is none."""
+    """Name of the sweep page that all these runs are on; None where there is none."""
     pages = {run.sweep_name for run in runs}
     return str(pages.pop()) if len(pages) == 1 and None not in pages else None
 
@@ -120,11 +128,11 @@ def _make_sweep(study: PublishedStudy) -> str:
     import wandb
 
     parameters: dict[str, Any] = {}
-    for key, given in study.swept.items():
-        node, (*groups, last) = parameters, _config_path(key, given)
+    for key, domain in study.swept.items():
+        node, (*groups, last) = parameters, _config_path(key, domain)
         for group in groups:
             node = node.setdefault(group, {"parameters": {}})["parameters"]
-        node[last] = _parameter(given)
+        node[last] = _parameter(domain)
     config = {
         "name": study.name,
         "method": "bayes",
@@ -135,29 +143,29 @@ def _make_sweep(study: PublishedStudy) -> str:
     return wandb.sweep(config, entity=where.entity, project=where.name, prior_runs=list(study.run_ids))
 
 
-def _parameter(given: Mapping[str, Any]) -> dict[str, Any]:
+def _parameter(domain: Mapping[str, Any]) -> dict[str, Any]:
     """One key as W&B describes it."""
-    if "values" in given:
-        return {"values": list(given["values"])}
-    low, high = given["min"], given["max"]
-    if not given.get("log"):
+    if "values" in domain:
+        return {"values": list(domain["values"])}
+    low, high = domain["min"], domain["max"]
+    if not domain.get("log"):
         return {"min": low, "max": high}
     whole = isinstance(low, int) and isinstance(high, int)
     return {"distribution": "q_log_uniform_values" if whole else "log_uniform_values", "min": low, "max": high}
 
 
-def _config_path(key: str, given: Mapping[str, Any]) -> list[str]:
-    """Where W&B's config holds a key's value; of a swept group it is the option's name."""
-    names = any(isinstance(value, str) for value in given.get("values", ()))
+def _config_path(key: str, domain: Mapping[str, Any]) -> list[str]:
+    """Where W&B's config has a key's value; for a swept group, the option's name."""
+    names = any(isinstance(value, str) for value in domain.get("values", ()))
     return [key, "name"] if "." not in key and names else key.split(".")
 
 
 def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
-    """Section -> panels: the same in workspace and report."""
+    """Section -> panels, the same in workspace and report."""
     objective = reports.SummaryMetric(study.goal.metric)
     columns = [
-        reports.ParallelCoordinatesPlotColumn(_column(reports, key, given), display_name=key, log=given.get("log"))
-        for key, given in study.swept.items()
+        reports.ParallelCoordinatesPlotColumn(_column(reports, key, domain), display_name=key, log=domain.get("log"))
+        for key, domain in study.swept.items()
     ]
     coordinates = reports.ParallelCoordinatesPlot(
         title="swept keys and the objective",
@@ -185,8 +193,8 @@ def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
     return {"What the sweep found": [coordinates, importance, over_trials], "Curves": curves, "Pictures": gallery}
 
 
-def _column(reports: Any, key: str, given: Mapping[str, Any]) -> Any:
-    path = _config_path(key, given)
+def _column(reports: Any, key: str, domain: Mapping[str, Any]) -> Any:
+    path = _config_path(key, domain)
     return reports.SummaryMetric(key) if path[-1] != last_part(key) else reports.Config(key)
 
 
@@ -212,8 +220,8 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
     )
 
 
-def _pinned(key: str, given: Mapping[str, Any]) -> str:
-    return f"summary:{key}" if _config_path(key, given)[-1] != last_part(key) else f"config:{key}"
+def _pinned(key: str, domain: Mapping[str, Any]) -> str:
+    return f"summary:{key}" if _config_path(key, domain)[-1] != last_part(key) else f"config:{key}"
 
 
 def _report(reports: Any, study: PublishedStudy) -> Any:
