@@ -1,10 +1,10 @@
-"""Makes the pictures of the tutorials from the runs that their commands have left.
+"""Makes the pictures of the tutorials from the runs of their commands.
 
     python scripts/draw_tutorials.py [FOLDER]
 
-FOLDER is where the commands of docs/tutorials were given; the checkout, if it is not named. It must hold the multiruns
-latent_sizes, learning_rates, search, architectures, betas and conditional, and results/plane, the run with two latent
-dimensions, which is given hydra.run.dir=results/plane.
+FOLDER is where the commands of docs/tutorials were run, by default the checkout. It must hold the multiruns
+latent_sizes, learning_rates, search, architectures, betas and conditional, and the run with two latent dimensions, made
+with hydra.run.dir=results/plane.
 """
 
 import json
@@ -31,7 +31,7 @@ STACKS = {
     "latent_sizes": [f"multirun/latent_sizes/trial_{i:04d}" for i in (0, 1, 3)],
     "architecture_reconstructions": [f"multirun/architectures/trial_{i:04d}" for i in range(3)],
 }
-"""Reconstructions of several runs, one above another."""
+"""Picture -> the runs whose reconstructions it shows, one above another."""
 CURVES = {
     "learning_rates": ["1e-4", "3e-4", "1e-3", "3e-3", "1e-2"],
     "architectures": ["mlp", "conv", "hierarchical"],
@@ -39,7 +39,7 @@ CURVES = {
 
 
 def main() -> None:
-    """Draws them all."""
+    """Draws all pictures."""
     if not available():
         sys.exit("no browser: install Debian's packages chromium and chromium-driver.")
     source = Path(sys.argv[1]) if sys.argv[1:] else ROOT
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def curves(folders: Sequence[Path], labels: Sequence[str]) -> Path:
-    """A page with the validation ELBO of each run by epoch."""
+    """Writes a page with the validation ELBO of each run by epoch, and returns its path."""
     figure = go.Figure()
     for folder, label in zip(folders, labels, strict=True):
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -107,7 +107,7 @@ def stacked(paths: Sequence[Path]) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """Small: at most so wide, with a palette."""
+    """Saves a picture at most 1,000 pixels wide, with the largest palette for which it is small enough."""
     image = image.convert("RGB")
     if image.width > 1000:
         image = image.resize((1000, round(image.height * 1000 / image.width)), Image.Resampling.LANCZOS)

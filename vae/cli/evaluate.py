@@ -32,14 +32,14 @@ NUMBERS: tuple[tuple[str, str], ...] = (
     ("nearest_neighbours_accuracy", "10 nearest neighbours, accuracy"),
     ("frechet_small_classifier", "Frechet distance, small classifier"),
     ("small_classifier_accuracy", "  that classifier's accuracy"),
-    ("conditional_accuracy", "  share of drawn images that it assigns their label"),
+    ("conditional_accuracy", "  share of drawn images that it classifies as their label"),
     ("bits_per_dim", "bits per dimension"),
 )
 """Name of a value, and its title in the table."""
 HOW_TO_EVALUATE = """\
 vae-eval run=DIR [KEY=VALUE ...]
 
-Measures the best model of a finished run, and draws its latent space. Values are nats per image unless stated otherwise.
+Measures the best model of a finished run, and draws its latent space. In nats per image unless stated otherwise.
 
   run=DIR            folder of the run; results/latest
   k=N                importance samples of the bound on the NLL, 1000; the same as nll_samples

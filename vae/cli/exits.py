@@ -15,7 +15,7 @@ WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
 
 @contextmanager
 def mistakes_explained() -> Iterator[None]:
-    """Ends the command inside it with message and exit code at a UserError, and with `INTERRUPTED` at Ctrl-C."""
+    """Ends the command in the block with a UserError's message and exit code, or with `INTERRUPTED` after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
