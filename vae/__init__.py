@@ -1,6 +1,6 @@
 """Variational Autoencoder research sweeps: compose from YAML, train, sweep, compare.
 
-Names are loaded when they are first used: `import vae` costs no torch import.
+Each name is imported when it is first used: `import vae` does not import torch.
 """
 
 from importlib import import_module

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def flatten(tree: Mapping[Any, Any], prefix: str = "", keep_empty: bool = False) -> dict[str, Any]:
-    """Dotted key -> value, in order. A mapping without keys is left out, or kept as the value that it is.
+    """Dotted key -> value, in order. An empty mapping is dropped, or with `keep_empty` kept as a value.
 
     >>> flatten({"model": {"name": "mlp", "sizes": [2, 3]}, "seed": 0})
     {'model.name': 'mlp', 'model.sizes': [2, 3], 'seed': 0}
@@ -32,7 +32,7 @@ def select(tree: Mapping[str, Any], key: str) -> Any:
 
 
 def differing(trees: Collection[Mapping[str, Any]], ignore: Collection[str] = ()) -> list[str]:
-    """Dotted keys, of flat mappings, whose values are not the same in all; a key that one of them lacks is among them.
+    """Dotted keys of flat mappings whose values differ, or that some of them lack; none in or below `ignore`.
 
     >>> differing([{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4}])
     ['b', 'c']
@@ -45,7 +45,7 @@ def differing(trees: Collection[Mapping[str, Any]], ignore: Collection[str] = ()
 
 
 def without(tree: Mapping[Any, Any], names: Collection[str], prefix: str = "") -> dict[Any, Any]:
-    """The tree without these dotted keys and all below them.
+    """The tree without these dotted keys and everything below them.
 
     >>> without({"model": {"name": "mlp", "depth": 1}, "seed": 0}, ["model.depth", "seed"])
     {'model': {'name': 'mlp'}}
@@ -67,5 +67,5 @@ def within(key: str, names: Collection[str]) -> bool:
 
 
 def bare(key: str) -> str:
-    """The dotted key without the prefix of its override: `+model.parameters.width` -> `model.parameters.width`."""
+    """The dotted key without Hydra's `+` or `~`: `+model.parameters.width` -> `model.parameters.width`."""
     return key.lstrip("+~")

@@ -4,22 +4,27 @@ from enum import StrEnum
 
 
 class RunState(StrEnum):
-    """How far a run has come, or how it has ended."""
+    """How far a run has come, or how it ended.
+
+    >>> from vae.states import RunState
+    >>> RunState.from_trial("FAIL"), RunState.from_summary("finished")
+    (<RunState.FAILED: 'failed'>, <RunState.COMPLETE: 'complete'>)
+    """
 
     COMPLETE = "complete"
-    """Trained to its end; `finished` in summary.json."""
+    """Trained to the end; `finished` in summary.json."""
     PRUNED = "pruned"
     FAILED = "failed"
     RUNNING = "running"
     WAITING = "waiting"
     INTERRUPTED = "interrupted"
-    """Stopped by a signal; of runs outside a study, where it would wait for its continuation."""
+    """Stopped by a signal. In a study its trial is waiting instead, until the sweep resumes it."""
     UNFINISHED = "unfinished"
-    """There is no summary.json: it is running, or was killed. Of runs outside a study."""
+    """No summary.json: still running, or killed. A study knows which, so its trials are never in this state."""
 
     @property
     def in_summary(self) -> str:
-        """The word for it in summary.json.
+        """The word that summary.json has for this state.
 
         >>> RunState.COMPLETE.in_summary, RunState.PRUNED.in_summary
         ('finished', 'pruned')
@@ -28,7 +33,7 @@ class RunState(StrEnum):
 
     @classmethod
     def from_summary(cls, word: object) -> "RunState":
-        """The state that summary.json names; unfinished where it names none."""
+        """The state that summary.json names; UNFINISHED where it names none."""
         return next((state for state in cls if state.in_summary == word), cls.UNFINISHED)
 
     @classmethod

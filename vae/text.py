@@ -1,14 +1,14 @@
-"""Numbers, keys and counts as a person writes them: on the terminal, in the report, in names."""
+"""Numbers, keys and durations as text: for the terminal, the report and names."""
 
 from collections.abc import Sequence
 from typing import Any
 
 ENDLESS = 1_000_000
-"""Columns of a file: its lines are not broken."""
+"""Width in characters of what is written to a file: its lines are not broken."""
 
 
 def number_text(value: Any) -> str:
-    """A setting: three digits, 1.2e-4 where it is small; whole numbers and words as they are.
+    """A setting: a float in three significant digits, or as 1.2e-4 where it is small or large; others unchanged.
 
     >>> [number_text(value) for value in (0.05, 1.25e-4, 12345.6, 128, "relu")]
     ['0.05', '1.3e-4', '12346', '128', 'relu']
@@ -21,7 +21,7 @@ def number_text(value: Any) -> str:
 
 
 def result_text(value: float) -> str:
-    """A result: two decimals, four where it is below 10, so that a column of them stands in line.
+    """A result: two decimals, or four below 10, so that a column of results is easy to compare.
 
     >>> [result_text(value) for value in (-98.4049, 0.98765, 1e-5)]
     ['-98.40', '0.9877', '1e-5']
@@ -32,7 +32,7 @@ def result_text(value: float) -> str:
 
 
 def precise_text(value: Any) -> str:
-    """Settings and results alike, in five significant digits: where there is room for them.
+    """A setting or a result in five significant digits, where there is room for them.
 
     >>> [precise_text(value) for value in (-98.40494, 128, "relu")]
     ['-98.405', '128', 'relu']
@@ -41,7 +41,7 @@ def precise_text(value: Any) -> str:
 
 
 def scientific(value: float) -> str:
-    """Two digits and an exponent.
+    """Two significant digits and an exponent.
 
     >>> scientific(0.001), scientific(0.00123)
     ('1e-3', '1.2e-3')
@@ -51,12 +51,12 @@ def scientific(value: float) -> str:
 
 
 def last_part(key: str) -> str:
-    """`model.latent_size` -> `latent_size`."""
+    """The last part of a dotted key: `model.latent_size` -> `latent_size`."""
     return key.rpartition(".")[2]
 
 
 def short_keys(keys: Sequence[str], suffix: str = "") -> list[str]:
-    """Dotted keys by their last part, less a suffix; whole where two would look the same.
+    """The last part of each dotted key, without a suffix; the whole key where two would be the same.
 
     >>> short_keys(["model.latent_size", "model.name", "data.name"], suffix="_size")
     ['latent', 'model.name', 'data.name']
@@ -66,14 +66,14 @@ def short_keys(keys: Sequence[str], suffix: str = "") -> list[str]:
 
 
 def seconds_text(seconds: float) -> str:
-    """`8 s`, `3 min`, `2.5 h`."""
+    """A duration: `8 s`, `3 min`, `2.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def wrap_parts(title: str, parts: Sequence[str], width: int) -> str:
-    """Parts with a dot between them, in as many lines as they need; no part is broken in two."""
+    """Title and parts, joined by dots, in lines of at most `width` characters; no part is broken in two."""
     lines, indent = [title], " " * len(title)
     for i, part in enumerate(parts):
         joined = part if i == 0 else f" · {part}"

@@ -1,4 +1,4 @@
-"""The reference of every config key, from the schema: what a person sets is what the code checks."""
+"""Generates the reference of every config key from the schema that the code itself checks."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -19,8 +19,8 @@ INTRODUCTION = """\
 # Config keys
 
 Every key that `python -m vae` takes, generated from the typed schema. `KEY=VALUE` sets one, `GROUP=OPTION` chooses an
-option; a key that the chosen option does not have is refused, and so is a value out of its bounds. Defaults are those
-of the schema; what an option sets stands beside its name. `python -m vae --cfg job` prints a run's whole config.
+option; a key that the chosen option does not have is refused, and so is a value outside its bounds. Defaults are those
+of the schema; what an option sets is listed beside its name. `python -m vae --cfg job` prints a run's whole config.
 """
 SWEEPER = """\
 ## sweep
@@ -56,7 +56,7 @@ def whole() -> str:
 
 
 def of_group(group: str, options: Mapping[str, type]) -> Iterator[str]:
-    """What all options share once, then what each has of its own."""
+    """The part for a group: the keys that all options share, the options, then the keys that only one option has."""
     base = shared(options.values())
     yield sentence(base)
     yield table(rows(base, f"{group}."))
@@ -83,12 +83,12 @@ def shared(options: Any) -> type:
 
 
 def distinct(options: Mapping[str, type]) -> dict[str, type]:
-    """Without the second names of the same class."""
+    """The options without second names for the same class."""
     return {name: option for name, option in options.items() if option().name == name}
 
 
 def rows(option: type, prefix: str, skip: Collection[str] = ()) -> Iterator[tuple[str, str, str, str]]:
-    """Key, what it may be, default, meaning; nested settings by their dotted keys."""
+    """Key, allowed values, default and meaning of each field; nested settings by their dotted keys."""
     hints = get_type_hints(option)
     for field in fields(option):
         if field.name in skip:
@@ -102,7 +102,7 @@ def rows(option: type, prefix: str, skip: Collection[str] = ()) -> Iterator[tupl
 
 
 def type_name(hint: Any) -> str:
-    """`int`, `str or null`, `list of str`."""
+    """A type in words: `whole number`, `text or null`, `list of text`."""
     if hint is Any:
         return "any"
     if hint is type(None):
@@ -149,5 +149,5 @@ def table(lines: Any) -> str:
 
 
 def escaped(meaning: str) -> str:
-    """For a cell of a table; a placeholder such as <group> is no tag."""
+    """Text for a table's cell, in which `|` is no border and a placeholder such as <group> is no tag."""
     return meaning.replace("|", "\\|").replace("<", "&lt;")

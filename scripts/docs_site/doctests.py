@@ -1,4 +1,4 @@
-"""Examples in docstrings as code blocks: Markdown would read `>>>` as a quotation."""
+"""Puts examples in docstrings into code blocks, because Markdown reads `>>>` as a quotation."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import griffe
 
 
 class Doctests(griffe.Extension):
-    """Puts each example, its prompt lines and the output below them, into a fence."""
+    """Puts each example, its prompts and their output, into a fenced code block."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called by griffe for every module, class, function and attribute."""

@@ -1,4 +1,4 @@
-"""What mkdocs does not know by itself: pages generated from the code, pages outside docs/, links to other files."""
+"""Tells mkdocs about pages generated from the code, pages outside docs/, and links to other files."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
-"""Pages at the top of the repository -> where the site has them."""
+"""Page at the top of the repository -> its path in the site."""
 HOME = "index.md"
 LINK = re.compile(r"(?<!!)\[(?P<label>[^\]]*)\]\((?P<target>[^)\s#]*)(?P<anchor>#[^)\s]*)?\)")
 
@@ -27,7 +27,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages themselves."""
+    """Adds the generated pages, and those outside docs/, to the site."""
     pages = {"reference/config.md": config_reference.page(), **{path: page for _, path, page in api_pages()}}
     pages |= {name: (ROOT / path).read_text() for path, name in OUTSIDE.items()}
     for name, content in pages.items():
@@ -36,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turns links to files of the repository that are no pages into links to the reference, or into text."""
+    """Turns links to files that are no pages of the site into links to the reference, or into plain text."""
     origin = next((path for path, name in OUTSIDE.items() if name == page.file.src_uri), f"docs/{page.file.src_uri}")
     folder = posixpath.dirname(origin)
 
@@ -47,7 +47,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         path = posixpath.normpath(posixpath.join(folder, target))
         generated = path.removeprefix("docs/") in files.src_uris and path.startswith("docs/")
         if not generated and not (ROOT / path).exists():
-            return link[0]  # mkdocs will say so
+            return link[0]  # mkdocs reports it as broken
         where = place(path)
         if where is None:
             return link["label"]
@@ -59,7 +59,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def place(path: str) -> str | None:
-    """Where the site has a file of the repository; None where it has not."""
+    """The site's path for a file of the repository; None where the site does not have it."""
     if path in OUTSIDE:
         return OUTSIDE[path]
     if path == "README.md":
@@ -73,7 +73,7 @@ def place(path: str) -> str | None:
 
 
 def api_pages() -> Iterator[tuple[str, str, str]]:
-    """A page for each room of the package: title, path, Markdown. The top of the package is a page of its own."""
+    """Title, path and Markdown of a page for each room of the package, and of one for the files beside the rooms."""
     rooms: dict[str, list[str]] = {}
     for path in sorted((ROOT / "vae").rglob("*.py")):
         module = module_name(path.relative_to(ROOT))
@@ -86,7 +86,7 @@ def api_pages() -> Iterator[tuple[str, str, str]]:
 
 
 def block(module: str) -> str:
-    """A module under its name; of a package its docstring alone, because what it exports stands in its own module."""
+    """A module under its name; for a package only its docstring: what it exports is shown where it is defined."""
     package = (ROOT / Path(*module.split(".")) / "__init__.py").is_file()
     options = "    options:\n      members: false\n" if package else ""
     return f"## `{module}` {{ #{module} }}\n\n::: {module}\n{options}"

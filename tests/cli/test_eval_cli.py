@@ -152,7 +152,7 @@ def test_a_run_whose_data_is_gone(vae, tmp_path):
     loading._splits.cache_clear()  # as in a new process
     result = vae("run=run", main=evaluate.main)
     assert result.code == 2
-    assert "the data of this run cannot be loaded any more" in result.err
+    assert "the data of this run can no longer be loaded" in result.err
     assert "own.npz" in result.err
 
 

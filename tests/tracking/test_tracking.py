@@ -121,7 +121,7 @@ def test_an_outage_warns_once_and_stops_nothing(tmp_path: Path, capsys: pytest.C
     both = Trackers(JsonLines.open(tmp_path), tracker)
     for epoch in (1, 2, 3, 4):
         both.log(epoch, {"x": float(epoch)})
-    problem = "the server is gone. The run goes on; its metrics are in metrics.jsonl"
+    problem = "the server is gone. The run continues; its metrics are in metrics.jsonl"
     assert capsys.readouterr().err == f"W&B: {problem}.\n"
     assert len(read_rows(tmp_path / "metrics.jsonl")) == 4
     assert [row["epoch"] for row in tracker._run.rows] == [1, 4]
@@ -294,7 +294,7 @@ def test_a_server_that_is_not_there_means_offline_with_one_warning(
         run = WandbRun.start(WandbConfig(mode="online", init_timeout_seconds=3), folder, CONFIG, RunIdentity(name))
         said = capsys.readouterr().err
         assert said.startswith("W&B: no server (" if name == "first" else "W&B: the server did not answer a short")
-        assert said.endswith("this run goes on offline.\n")
+        assert said.endswith("this run continues offline.\n")
         assert said.count("\n") == 1
         run.log(1, {"x": 1.0})
         run.finish({"state": "finished"})

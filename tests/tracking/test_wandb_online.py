@@ -109,7 +109,7 @@ def test_a_server_that_is_down_from_the_start_gets_everything_by_sync(
         out, err = vae(tmp_path, server, *ONE, "tracking.init_timeout_seconds=2")
         assert "W&B offline: wandb sync run/wandb/offline-run-" in out
         assert err.startswith("W&B: no server (")
-        assert err.endswith("this run goes on offline.\n")
+        assert err.endswith("this run continues offline.\n")
         assert err.count("\n") == 1
         with pytest.raises(UserError, match="does not answer, or refuses the key"):
             sync_as(server, tmp_path, monkeypatch)
@@ -118,7 +118,7 @@ def test_a_server_that_is_down_from_the_start_gets_everything_by_sync(
         (run,) = server.runs.values()
         is_whole(run, tmp_path / "run")
         requests = server.requests
-        assert str(sync(tmp_path)) == "W&B: 0 synced · 1 there already"
+        assert str(sync(tmp_path)) == "W&B: 0 synced · 1 already there"
         assert server.requests == requests
 
 

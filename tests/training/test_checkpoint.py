@@ -65,7 +65,7 @@ def test_a_full_disk_keeps_the_old_file_and_is_named(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000)),
     )
     assert f"StorageError: {path} could not be written" in writer.stderr
-    assert "The one before it is kept" in writer.stderr
+    assert "The previous one is kept" in writer.stderr
     assert checkpoint.read_checkpoint(path) == {"i": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
 

@@ -260,7 +260,7 @@ def test_bf16_stays_within_the_noise_of_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"nowhere/c\.pt could not be written .* There is none before it"):
+    with pytest.raises(StorageError, match=r"nowhere/c\.pt could not be written .* There is no previous one"):
         train(task(), tmp_path / "nowhere" / "c.pt", replace(SETTINGS, checkpoint_every_seconds=0))
 
 

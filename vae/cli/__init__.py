@@ -1,1 +1,1 @@
-"""The commands, a file for each."""
+"""The commands, each in a file of its own."""

@@ -1,4 +1,4 @@
-"""Short forms on the command line, expanded before Hydra sees them."""
+"""Expands the short forms of the command line before Hydra sees them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +17,11 @@ _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
 
 def expand(arguments: Sequence[str]) -> list[str]:
-    """Every short form of a command line as the overrides that it stands for.
+    """The command line with every short form replaced by the overrides that it stands for.
 
-    `sweep.KEY=...` is `hydra.sweeper.KEY=...`; `experiment=FILE.yaml` is what the file holds; `trainer.resume=DIR` is
-    what that run was given, in that run's folder. Raises UserError for a file or folder that cannot be used.
+    `sweep.KEY=...` stands for `hydra.sweeper.KEY=...`, `experiment=FILE.yaml` for what the file holds, and
+    `trainer.resume=DIR` for that run's own overrides and folder. Raises UserError for a file or folder that cannot be
+    used.
 
     >>> expand(["sweep.n_trials=4", "data=digits"])
     ['hydra.sweeper.n_trials=4', 'data=digits']
@@ -38,7 +39,7 @@ def _expanded(argument: str) -> list[str]:
 
 
 def overrides_from(path: Path) -> list[str]:
-    """The overrides that an overlay such as a sweep's best.yaml stands for: its choices, then its values."""
+    """The overrides that stand for an overlay such as a sweep's best.yaml: its config groups, then its values."""
     if not path.is_file():
         raise UserError(f"experiment={path}: there is no such file. A sweep leaves best.yaml in multirun/STUDY/.")
     overlay = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
@@ -76,17 +77,17 @@ def _in_grammar(value: Any) -> str:
 
 
 def _with_recorded(arguments: list[str]) -> list[str]:
-    """`trainer.resume=DIR` -> that run's own overrides, then those given, in that run's folder.
+    """With `trainer.resume=DIR`: that run's own overrides, then those given now, and that run's folder.
 
     `true` is results/latest. In a multirun the key is left to the trials, which have folders of their own.
     """
-    given = [argument.removeprefix(_RESUME) for argument in arguments if argument.startswith(_RESUME)]
-    resume = parse_resume(given[-1] if given else False)
+    requests = [argument.removeprefix(_RESUME) for argument in arguments if argument.startswith(_RESUME)]
+    resume = parse_resume(requests[-1] if requests else False)
     if not resume.wanted or not MULTIRUN.isdisjoint(arguments):
         return arguments
     folder = (resume.folder or LATEST).resolve()
     if not (folder / "checkpoint.pt").is_file() or not (folder / ".hydra" / "overrides.yaml").is_file():
         raise UserError(f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt or no .hydra/.")
-    before = [override for override in read_overrides(folder) if not override.startswith(_RESUME)]
+    recorded = [override for override in read_overrides(folder) if not override.startswith(_RESUME)]
     rest = [argument for argument in arguments if not argument.startswith(_RESUME)]
-    return [*before, *rest, f"{_RESUME}{folder}", f"hydra.run.dir={folder}"]
+    return [*recorded, *rest, f"{_RESUME}{folder}", f"hydra.run.dir={folder}"]

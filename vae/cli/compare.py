@@ -19,7 +19,7 @@ MOST_ROWS = 40
 FEW_RUNS = 4
 """Up to this many runs are the columns of the table, not its rows."""
 COLUMN_GAP = 2
-"""In characters."""
+"""Characters between two columns."""
 DEFAULT_PAGE = Path("results") / "compare.html"
 
 
@@ -34,15 +34,23 @@ def main() -> None:
         "--csv", nargs="?", const="-", metavar="FILE", help="every column as CSV: to FILE, else instead of the table"
     )
     parser.add_argument("--html", default=str(DEFAULT_PAGE), metavar="FILE", help=f"the report ({DEFAULT_PAGE})")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        compare_runs(given.folders, given.csv, Path(given.html))
+        compare_runs(arguments.folders, arguments.csv, Path(arguments.html))
     except UserError as error:
         fail(error)
 
 
 def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> None:
-    """Reads the runs, prints them, writes the report; `csv_file` "-" is standard output. Raises UserError."""
+    """Reads the runs, writes the report and prints a table.
+
+    Args:
+        folders: Of runs, studies and grids.
+        csv_file: Where every column is written as CSV; "-": to standard output, in place of the table; None: nowhere.
+        page: Where the report is written.
+
+    Raises UserError for a folder that cannot be used.
+    """
     from vae.report.read.places import read_comparison
     from vae.report.show.columns import Column, columns
     from vae.report.show.page import by_rank, write_page
@@ -73,7 +81,7 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A column per run for a few, a row per run for more; a run's name is the first value of its row."""
+    """Prints a few runs as columns, more of them as rows; the first value of a row is the run's name."""
     console = Console(highlight=False, markup=False)
     names = relative_names([str(row[0]) for row in rows])
     texts = [[name, *map(cell_text, row[1:])] for name, row in zip(names, rows, strict=True)][:MOST_ROWS]
@@ -89,7 +97,7 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> Table:
-    """The first row as the heading, the first column to the left."""
+    """A table whose first row is the heading, and whose first column is left-aligned."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for place, head in enumerate(rows[0]):
         table.add_column(head, justify="left" if place == 0 else "right", overflow="fold")
@@ -114,7 +122,7 @@ def fitting_columns(rows: Sequence[Sequence[str]], width: int) -> tuple[list[lis
 
 
 def relative_names(names: Sequence[str]) -> list[str]:
-    """Folders without the part that they have in common.
+    """Paths of folders without the leading part that they have in common.
 
     >>> relative_names(["multirun/sizes/0", "multirun/rates/0"])
     ['sizes/0', 'rates/0']
@@ -126,7 +134,7 @@ def relative_names(names: Sequence[str]) -> list[str]:
 
 
 def cell_text(value: object) -> str:
-    """A value of the table; a missing one is empty."""
+    """A value as text for a cell; None is empty."""
     return "" if value is None else precise_text(value)
 
 

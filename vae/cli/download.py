@@ -1,4 +1,4 @@
-"""The command `vae-data NAME...`: fetches data sets and verifies them."""
+"""The command `vae-data NAME...`, which fetches data sets and verifies them."""
 
 import sys
 
@@ -11,7 +11,7 @@ vae-data NAME...
 
 Fetches data sets into ~/.cache/vae and verifies them.
 NAME: {names}; EMNIST's splits as emnist:letters.
-Nothing is fetched that VAE_DATA or the cache has already."""
+Nothing is fetched that VAE_DATA or the cache already has."""
 
 
 def main() -> None:

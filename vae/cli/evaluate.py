@@ -1,4 +1,4 @@
-"""The command `vae-eval run=DIR`: what a finished run is worth, as a table, JSON, pictures and in W&B."""
+"""The command `vae-eval run=DIR`, which measures a finished run: a table, JSON, pictures, and its page in W&B."""
 
 import sys
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ NUMBERS: tuple[tuple[str, str], ...] = (
     ("nearest_neighbours_accuracy", "10 nearest neighbours, accuracy"),
     ("frechet_small_classifier", "Frechet distance, small classifier"),
     ("small_classifier_accuracy", "  that classifier's accuracy"),
-    ("conditional_accuracy", "drawn images that it reads as their label"),
+    ("conditional_accuracy", "  share of drawn images that it classifies as their label"),
     ("bits_per_dim", "bits per dimension"),
 )
-"""Value, and what the table calls it."""
+"""Name of a value, and its title in the table."""
 HOW_TO_EVALUATE = """\
 vae-eval run=DIR [KEY=VALUE ...]
 
-Measures the best model of a finished run, and draws its latent space. All in nats per image unless said otherwise.
+Measures the best model of a finished run, and draws its latent space. In nats per image unless stated otherwise.
 
   run=DIR            folder of the run; results/latest
   k=N                importance samples of the bound on the NLL, 1000; the same as nll_samples
@@ -47,7 +47,7 @@ Measures the best model of a finished run, and draws its latent space. All in na
   device=NAME        auto, cpu, cuda, cuda:N, mps
 {keys}
 
-Writes evaluation.json, latents_test.npz and PNGs into DIR, and to W&B where the run is there.
+Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one.
 """
 
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
-    """`KEY=VALUE` arguments: run, k, split, device and the fields of `EvaluationConfig`. Raises UserError."""
+    """Reads `KEY=VALUE` arguments: run, k, split, device, and the fields of `EvaluationConfig`. Raises UserError."""
     known = {"run", "k", "split", "device", *(f.name for f in fields(EvaluationConfig))}
     for argument in arguments:
         key, equals, _ = argument.partition("=")
@@ -94,9 +94,9 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
 
 
 def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:
-    """One table, the curve over k, what it means in words, and where the rest is."""
+    """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
     table = Table(title=f"{folder} · {images}", title_justify="left")
-    table.add_column("nats per image unless said otherwise")
+    table.add_column("nats per image unless stated otherwise")
     table.add_column("value", justify="right")
     for name, title in NUMBERS:
         if name in values:
@@ -116,5 +116,5 @@ def print_values(console: Console, folder: Path, values: Mapping[str, Any], imag
 
 
 def figure_text(value: float) -> str:
-    """A count as it is, another number with three decimals."""
+    """An integer with thousands separators, another number with three decimals."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

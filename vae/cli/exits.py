@@ -1,4 +1,4 @@
-"""How a command ends: one message, an exit code, and a traceback only for those who ask for it."""
+"""How a command ends: with one message and an exit code; with a traceback only if HYDRA_FULL_ERROR asks for it."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
 
 @contextmanager
 def mistakes_explained() -> Iterator[None]:
-    """Around a command: a UserError ends it with its message and its exit code, Ctrl-C with `INTERRUPTED`."""
+    """Ends the command in the block with a UserError's message and exit code, or with `INTERRUPTED` after Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -25,7 +25,7 @@ def mistakes_explained() -> Iterator[None]:
 
 
 def fail(error: Exception) -> NoReturn:
-    """Prints the message and exits with the error's own code, or 1."""
+    """Prints the message and exits with the error's own exit code, or 1."""
     if WANTS_TRACEBACK:
         raise error
     print(error, file=sys.stderr)
@@ -33,5 +33,5 @@ def fail(error: Exception) -> NoReturn:
 
 
 def interrupt(*_: object) -> NoReturn:
-    """A handler of SIGTERM (a scheduler's preemption), which ends a run as cleanly as Ctrl-C does."""
+    """Handles SIGTERM (a scheduler's preemption): the run ends as cleanly as after Ctrl-C."""
     raise KeyboardInterrupt

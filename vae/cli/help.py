@@ -1,4 +1,4 @@
-"""`python -m vae --help`: the groups as they lie in conf/, the most used keys as the schema explains them."""
+"""`python -m vae --help`: the groups and options in conf/, and the most used keys as the schema explains them."""
 
 from pathlib import Path
 from textwrap import fill
@@ -32,13 +32,13 @@ Groups, chosen with GROUP=OPTION
 Keys, set with KEY=VALUE (all of them: python -m vae --cfg job)
 {keys}
 
-Pictures, metrics and checkpoint of a run lie in results/, the newest in results/latest; those of -m in multirun/.
+Pictures, metrics and checkpoint of a run are in results/, the newest in results/latest; those of -m are in multirun/.
 vae-eval run=DIR measures a finished run, vae-data NAME fetches a data set. Hydra's own options: --hydra-help.
 """
 
 
 def help_text() -> str:
-    """The whole text."""
+    """The text of `--help`."""
     shown = [(path.name, options(path)) for path in sorted(Path(conf_dir()).iterdir()) if options(path)]
     width = max(len(name) for name, _ in shown)
     keys = [(f"{group}.{key}".lstrip("."), describe(node, key)) for group, node, names in KEYS for key in names.split()]
@@ -53,11 +53,11 @@ def help_text() -> str:
 
 
 def key_row(key: str, text: str, key_width: int) -> str:
-    """A key and its meaning, wrapped under itself."""
+    """A key and its meaning, which is wrapped within its own column."""
     first = f"  {key:<{key_width}}  "
     return fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
 
 
 def options(folder: Path) -> list[str]:
-    """Names of the YAML files of a group."""
+    """The options of a group: the names of its YAML files."""
     return sorted(path.stem for path in folder.glob("*.yaml")) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's complaints about a config, said for a person: what, where, what is allowed."""
+"""Rewrites Hydra's and OmegaConf's errors about a config: what is wrong, where, and what is allowed."""
 
 import re
 
@@ -20,7 +20,7 @@ KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or fals
 
 
 def explain(error: Exception) -> UserError:
-    """One of CONFIG_ERRORS -> the same as a UserError, with the dotted key, the choices and the nearest of them."""
+    """One of CONFIG_ERRORS as a UserError that names the dotted key, the choices, and the choice nearest to it."""
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(error, MissingConfigException):
         return _missing_option(error)
@@ -59,11 +59,11 @@ def _unknown_key(cause: ConfigAttributeError | ConfigKeyError) -> UserError:
 
 def _wrong_type(cause: ValidationError, message: str) -> UserError:
     override = re.search(r"override (\S+)", message)
-    given = override.group(1) if override else cause.full_key
+    where = override.group(1) if override else cause.full_key
     kind = re.search(r"could not be converted to (\w+)|is not a valid (\w+)", str(cause))
     if "is not Optional" in str(cause):
-        return UserError(f"{given}: {cause.full_key} must not be null.")
+        return UserError(f"{where}: {cause.full_key} must not be null.")
     if kind is None:
-        return UserError(f"{given}: {str(cause).splitlines()[0]}.")
+        return UserError(f"{where}: {str(cause).splitlines()[0]}.")
     name = kind.group(1) or kind.group(2)
-    return UserError(f"{given}: {cause.full_key} must be {KINDS.get(name, name)}.")
+    return UserError(f"{where}: {cause.full_key} must be {KINDS.get(name, name)}.")

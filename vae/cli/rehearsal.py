@@ -1,4 +1,4 @@
-"""What is about to run, composed and prepared before Hydra makes a folder."""
+"""Composes and prepares what is about to run, before Hydra makes a folder."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from vae.config import conf_dir, typed
 def rehearse_run(arguments: Sequence[str]) -> None:
     """Composes, checks and prepares what is about to run, so that a mistake leaves no folder behind.
 
-    In a multirun each value of a plain grid is tried once, beside the first values of the other keys.
+    In a plain grid each value is tried once, with the first values of the other keys.
     Raises UserError; Hydra's own commands (--cfg, --info and the like) are left to Hydra.
     """
     if any(argument.startswith("-") and argument not in MULTIRUN for argument in arguments):
@@ -37,9 +37,9 @@ def _prepare(overrides: Sequence[str]) -> None:
 
 
 def without_searched(overrides: Sequence[str]) -> list[str]:
-    """Without the values that a search sweeps: it rehearses its own space, and knows where each key exists.
+    """The overrides without the values that a search sweeps: it checks its own space, and knows where each key exists.
 
-    Config groups stay: what is fixed must fit their first option.
+    Swept config groups stay: what is fixed must fit their first option.
     """
     return [
         str(override.input_line)

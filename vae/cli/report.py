@@ -1,4 +1,4 @@
-"""The command vae-report: writes the report of a study, a grid or a run."""
+"""The command `vae-report DIR`, which writes the report of a study, a grid or a run."""
 
 import argparse
 import os
@@ -24,38 +24,38 @@ def main() -> None:
     parser.add_argument(
         "--every", type=float, default=WRITE_EVERY_SECONDS, metavar="SECONDS", help="with --watch: how often"
     )
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        if given.watch:
-            watch_folder(Path(given.folder), given.every)
+        if arguments.watch:
+            watch_folder(Path(arguments.folder), arguments.every)
             return
-        print(f"report {os.path.relpath(write_report(given.folder))}")
-        if given.sync:
-            upload_runs(given.folder)
-        if given.wandb:
-            publish_pages(given.folder)
+        print(f"report {os.path.relpath(write_report(arguments.folder))}")
+        if arguments.sync:
+            upload_runs(arguments.folder)
+        if arguments.wandb:
+            publish_pages(arguments.folder)
     except UserError as error:
         fail(error)
 
 
-def upload_runs(given: str) -> None:
-    """Brings every W&B run of a study to the server. Raises UserError, also where some could not be brought there."""
+def upload_runs(study: str) -> None:
+    """Uploads every W&B run of a study, given by its folder or name. Raises UserError, also where some runs failed."""
     from vae.report.read.places import find_folder
     from vae.tracking.wandb.sync import sync
 
-    done = sync(find_folder(given))
+    done = sync(find_folder(study))
     if done.failed:
         raise UserError(str(done))
     print(done)
 
 
-def publish_pages(given: str) -> None:
+def publish_pages(study: str) -> None:
     """Makes the study's pages on the W&B server and prints their addresses. Raises UserError."""
     from vae.report.read.places import find_folder, read_records
     from vae.report.show.published import published_study
     from vae.tracking.wandb.workspace import publish
 
-    folder = find_folder(given)
+    folder = find_folder(study)
     for url in publish(published_study(read_records(folder), folder)):
         print(f"W&B {url}")
 

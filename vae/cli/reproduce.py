@@ -1,4 +1,4 @@
-"""Runs an experiment of conf/experiment/ and compares what it obtains with what its header expects."""
+"""Runs an experiment of conf/experiment/ and compares the figure that it obtains with the one its header expects."""
 
 import operator
 import re
@@ -19,12 +19,21 @@ SIGNS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.g
 
 
 class Expected(NamedTuple):
-    """One `# Expect` line: METRIC = VALUE +- TOLERANCE, or METRIC < what, a number, a metric or an experiment."""
+    """One `# Expect` line: METRIC = VALUE +- TOLERANCE, or METRIC < VALUE (also <=, > and >=).
+
+    >>> from vae.cli.reproduce import Expected
+    >>> str(Expected("test/elbo", "=", "-105.6", 0.5))
+    'test/elbo = -105.6 +- 0.5'
+    """
 
     metric: str
+    """Key of summary.json."""
     sign: str
+    """=, <=, >=, < or >."""
     value: str
+    """A number; without a tolerance also a metric of the same run, or another experiment, for its same metric."""
     tolerance: float | None
+    """Largest allowed distance; None for every sign but `=`."""
 
     def __str__(self) -> str:
         within = "" if self.tolerance is None else f" +- {self.tolerance:g}"
@@ -32,11 +41,12 @@ class Expected(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What came out, and whether it is what was expected."""
+    """What was obtained, and whether the expectation holds."""
 
     expected: Expected
     obtained: float
     bound: float
+    """The expected value as a number."""
     holds: bool
 
 
@@ -46,17 +56,17 @@ def expectation(name: str) -> Expected:
     file = folder / f"{name}.yaml"
     if not file.is_file():
         raise UserError(f"{name}: no such experiment. {one_of(name, (path.stem for path in folder.glob('*.yaml')))}")
-    found = [match for line in file.read_text(encoding="utf-8").splitlines() if (match := EXPECT.match(line))]
-    if len(found) != 1:
-        raise UserError(f"{file} must have one line `# Expect METRIC = VALUE +- TOLERANCE`, but it has {len(found)}.")
-    metric, sign, value, tolerance = found[0].group("metric", "sign", "value", "tolerance")
+    lines = [match for line in file.read_text(encoding="utf-8").splitlines() if (match := EXPECT.match(line))]
+    if len(lines) != 1:
+        raise UserError(f"{file} must have one line `# Expect METRIC = VALUE +- TOLERANCE`, but it has {len(lines)}.")
+    metric, sign, value, tolerance = lines[0].group("metric", "sign", "value", "tolerance")
     if (sign == "=") != (tolerance is not None):
-        raise UserError(f"{file}: `=` needs a tolerance, and nothing else does: {found[0].group(0)}")
+        raise UserError(f"{file}: `=` needs a tolerance, and nothing else does: {lines[0].group(0)}")
     return Expected(metric, sign, value, None if tolerance is None else float(tolerance))
 
 
 def judge(name: str, expected: Expected, results: Path = REPRODUCED) -> Verdict:
-    """Compares the summary of a run with what was expected. Raises UserError where a figure is missing."""
+    """Compares a run's summary with the expectation. Raises UserError where a figure is missing."""
     own = summary_of(name, results)
     obtained = figure(own, expected.metric, name)
     if expected.sign == "=":
@@ -74,7 +84,7 @@ def judge(name: str, expected: Expected, results: Path = REPRODUCED) -> Verdict:
 
 
 def summary_of(name: str, results: Path) -> dict[str, Any]:
-    """`summary.json` of an experiment that has been run."""
+    """`summary.json` of an experiment that has been run. Raises UserError where there is none."""
     summary = read_summary(results / name)
     if not summary:
         raise UserError(
@@ -84,14 +94,14 @@ def summary_of(name: str, results: Path) -> dict[str, Any]:
 
 
 def figure(content: dict[str, Any], metric: str, name: str) -> float:
-    """A number of a summary."""
+    """A number from a summary. Raises UserError where it is missing."""
     if not isinstance(content.get(metric), int | float):
         raise UserError(f"The run of {name} has no {metric}; it ended as {content.get('state')}.")
     return float(content[metric])
 
 
 def table_row(name: str, outcome: Verdict, content: dict[str, Any]) -> str:
-    """A line for the table of docs/REPRODUCED.md."""
+    """A row for the table of docs/REPRODUCED.md."""
     minutes = content["seconds"] / 60
     hardware = f"{content['device']}, {content['precision']}, {content['threads']} threads, {content['processor']}"
     cells = (

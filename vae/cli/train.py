@@ -1,4 +1,4 @@
-"""The command `python -m vae` (vae-train). Mistakes are found before anything is created."""
+"""The command `python -m vae` (vae-train). Mistakes are found before any file or folder is made."""
 
 import math
 import os
@@ -46,30 +46,30 @@ def job(cfg: DictConfig) -> float:
             return train_and_test(typed(cfg), Job(folder, number, overrides, swept))
         except Pruned:
             if os.environ.get("VAE_TRIAL"):
-                raise  # the study is told
-            return math.nan  # stopped in the W&B dashboard: the other jobs of the grid are not
+                raise  # for the sweep, which records it in the study
+            return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
     try:
         return train_and_test(typed(cfg), Job(folder, None, overrides))
     except UserError as error:
-        fail(error)  # here, before Hydra adds lines of its own
+        fail(error)  # before Hydra adds lines of its own
 
 
 @cache
 def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
-    """Keys that a plain grid gives several values, as Hydra recorded them before its first job."""
+    """Keys that a plain grid gives several values, from what Hydra recorded before its first job."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     recorded = sweep_dir / "multirun.yaml"
-    given = OmegaConf.load(recorded).hydra.overrides.task if recorded.is_file() else []
-    parsed = OverridesParser.create().parse_overrides(list(given))
+    overrides = OmegaConf.load(recorded).hydra.overrides.task if recorded.is_file() else []
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
     return tuple(override.key_or_group for override in parsed if override.is_sweep_override())
 
 
 def main() -> None:
     """Entry point of `python -m vae` and `vae-train`."""
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra lets errors through; they are explained here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
     signal.signal(signal.SIGTERM, interrupt)
-    if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra would copy every registered config to list their groups
+    if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra's own help would copy every registered config, which is slow
         print(help_text())
         return
     with mistakes_explained():
@@ -78,9 +78,9 @@ def main() -> None:
             rehearse_run(sys.argv[1:])
             job()
         except CONFIG_ERRORS as error:
-            fail(error if isinstance(error, UserError) else explain(error))  # a sweep's error is both
+            fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
         except Pruned as pruned:
             fail(pruned)
-        except OSError as error:  # of Hydra's own files: ours name themselves
+        except OSError as error:  # from Hydra's own files: an error about ours is a StorageError already
             reason = error.strerror or error
             fail(StorageError(f"{error.filename or 'A file'} could not be read or written ({reason})."))

@@ -1,4 +1,4 @@
-"""The config of a run: registered with Hydra, checked in one place, typed past the door."""
+"""The config of a run: its schema is registered with Hydra, its values are checked, and the result is typed."""
 
 from vae.config.checks import check
 from vae.config.field_docs import describe

@@ -20,7 +20,7 @@ _BOUNDS = {
 
 
 def check(cfg: DictConfig) -> None:
-    """Raises UserError for the first value out of its field's bounds, with the dotted key and what is allowed.
+    """Raises UserError for the first value outside its field's bounds or choices: the dotted key and what is allowed.
 
     Types and unknown keys are refused earlier, when the config is composed.
     """
@@ -55,7 +55,7 @@ def _check_validation(part: Any) -> None:
 
 
 def _check_project(name: str | None) -> None:
-    """Raises UserError for a name of a W&B project that W&B refuses."""
+    """Raises UserError for a project name that W&B refuses."""
     wrong = sorted(set(name or "x") & set("/\\#?%:"))
     if wrong or name == "" or len(name or "") > 128:
         raise UserError(

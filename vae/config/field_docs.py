@@ -1,4 +1,4 @@
-"""What each key means: the docstrings under the schema's fields."""
+"""The meaning of each key, read from the docstrings under the schema's fields."""
 
 import ast
 import inspect
@@ -8,7 +8,7 @@ from textwrap import dedent
 
 
 def describe(option: type, name: str) -> str:
-    """The docstring under a field of an option's dataclass, its own or inherited, in one line; "" without one."""
+    """The docstring under a field of an option's dataclass, its own or inherited, in one line; "" if there is none."""
     return next((docs[name] for owner in option.__mro__[:-1] if name in (docs := _field_docs(owner))), "")
 
 

@@ -1,4 +1,4 @@
-"""Names that a config gives: looked up in tables, and what is near a wrong one."""
+"""Looks up the names that a config gives, and suggests the nearest one for a misspelt name."""
 
 import sysconfig
 import traceback
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def one_of(given: str, allowed: Iterable[Any], title: str = "Choices") -> str:
-    """`Choices: a, b, c. Did you mean b?`"""
+    """The allowed names and the one nearest to what was given: `Choices: a, b, c. Did you mean b?`"""
     names = sorted(str(name) for name in allowed)
     near = get_close_matches(str(given), names, n=1)
     return f"{title}: {', '.join(names)}." + (f" Did you mean {near[0]}?" if near else "")
@@ -32,7 +32,7 @@ def lookup(name: str, table: Mapping[str, T], key: str) -> T:
         raise UserError(f"{key}: no such choice: {name}. {one_of(name, table)} Your own: my_package.module:factory.")
     try:
         return cast(T, getattr(import_module(module), attribute))
-    except Exception as error:  # a module of the user's may raise anything while it is imported
+    except Exception as error:  # a user's module may raise anything when it is imported
         reason = error if isinstance(error, ImportError | AttributeError) else raised(error)
         raise UserError(
             f"{key}: {name} could not be imported ({reason}). Expected my_package.module:factory."
@@ -40,11 +40,11 @@ def lookup(name: str, table: Mapping[str, T], key: str) -> T:
 
 
 def raised(error: Exception) -> str:
-    """What a user's own code raised, in one line, and the line of it: `ValueError: no such thing (mine.py, line 3)`."""
+    """What a user's own code raised, and where, in one line: `ValueError: no such thing (mine.py, line 3)`."""
     lines = str(error).splitlines()
-    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    message = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     if isinstance(error, SyntaxError):  # names its file and line itself
-        return said
+        return message
     others = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
-    theirs = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
-    return f"{said} ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else said
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f"{message} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else message

@@ -1,4 +1,4 @@
-"""The schema and the YAML, where Hydra finds them."""
+"""Makes the schema and the YAML files known to Hydra."""
 
 from functools import cache
 from pathlib import Path
@@ -7,7 +7,7 @@ from vae.config.schema import SCHEMA, RunConfig
 
 
 def register() -> None:
-    """Puts the schema where Hydra finds it: `schema` for the root, `schema/<group>/<option>` for the options."""
+    """Stores the schema in Hydra's registry: `schema` for the root, `schema/<group>/<option>` for the options."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
@@ -19,7 +19,7 @@ def register() -> None:
 
 @cache
 def conf_dir() -> str:
-    """Absolute path of the YAML: inside an installed package, else beside it in a checkout."""
+    """Absolute path of the YAML files: inside an installed package, beside the package in a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "conf"
     return str(inside if inside.is_dir() else package.parent / "conf")

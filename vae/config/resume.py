@@ -1,4 +1,4 @@
-"""What `trainer.resume` asks for, and whether a run may be resumed with the config that is given now."""
+"""What `trainer.resume` asks for, and whether a run may be resumed with the config given now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,21 +24,21 @@ MAY_DIFFER = (
     "trainer.early_stop_evals",
     "trainer.checkpoint_every_seconds",
 )
-"""Keys that say nothing about what is computed: they may differ between a run and its continuation."""
+"""Keys that do not change what is computed: they may differ between a run and its continuation."""
 
 
 @dataclass(frozen=True)
 class Resume:
-    """`trainer.resume`, parsed."""
+    """`trainer.resume`, parsed by `parse_resume`."""
 
     wanted: bool = False
-    """Go on from the checkpoint in the run's folder, if there is one."""
+    """Continue from the checkpoint in the run's folder, if there is one."""
     folder: Path | None = None
-    """The folder that was named; None: false, or true, which names none."""
+    """The folder that was named; None for false, and for true, which names none."""
 
 
 def parse_resume(value: object) -> Resume:
-    """false and null: begin anew; true: go on; anything else is the folder of the run to go on with.
+    """false and null: begin anew; true: resume; anything else: the folder of the run to resume.
 
     >>> parse_resume("null"), parse_resume(True)
     (Resume(wanted=False, folder=None), Resume(wanted=True, folder=None))
@@ -50,7 +50,7 @@ def parse_resume(value: object) -> Resume:
 
 
 def check_same_config(path: Path, recorded: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises UserError that lists the keys in which a continuation differs from the run whose checkpoint is `path`."""
+    """Raises UserError with the keys in which a continuation differs from the run whose checkpoint is `path`."""
     before, now = flatten(recorded), flatten(given)
     # A learning-rate schedule that ends with the epochs cannot be extended.
     fixed = before.get("optimizer.schedule") != "constant"

@@ -1,4 +1,4 @@
-"""The door: what Hydra composed goes in, a typed config comes out; and back from what was recorded of a run."""
+"""Turns what Hydra composed into a typed `RunConfig`, and a `RunConfig` into a plain record and back."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -13,7 +13,7 @@ from vae.errors import UserError
 
 
 def typed(cfg: DictConfig) -> RunConfig:
-    """The checked config with its interpolations resolved. Raises UserError as `check` does."""
+    """The config, checked, with its interpolations resolved. Raises UserError as `check` does."""
     check(cfg)
     return cast(RunConfig, OmegaConf.to_object(cfg))
 
@@ -24,7 +24,7 @@ def record_of(config: RunConfig) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> RunConfig:
-    """The inverse of `record_of`. A key that the record lacks, because it is older, has its default.
+    """The inverse of `record_of`. A key that an older record lacks takes its default.
 
     Raises UserError for a key that no option of its group has.
     """
@@ -33,7 +33,7 @@ def from_record(record: Mapping[str, Any]) -> RunConfig:
 
 
 def settings_of(group: str, values: Mapping[str, Any]) -> Any:
-    """The group's dataclass that has these keys: the option of that name, else the smallest.
+    """The settings as the dataclass of the group that has these keys: the option of that name, else the smallest.
 
     Raises UserError for a key that no option has.
 
@@ -51,7 +51,7 @@ def settings_of(group: str, values: Mapping[str, Any]) -> Any:
 
 
 def arguments_of(settings: Any, *without: str) -> dict[str, Any]:
-    """The fields of a part's settings by name, as its factory takes them; less its name and those given.
+    """A part's settings as keyword arguments of its factory: all fields but `name` and those in `without`.
 
     >>> from vae.config.schema import SCHEMA
     >>> arguments_of(SCHEMA["prior"]["vamp"]())

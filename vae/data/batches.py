@@ -1,4 +1,4 @@
-"""Batches of a split, made on its device."""
+"""Batches of a split, made on the device that holds it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +12,23 @@ from vae.data.splits import Split
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of a split, as float images (B, C, H, W) in [0, 1] on the split's device; labels or None.
+    """Batches of a split: float images (B, C, H, W) in [0, 1], and labels (B,) or None, on the split's device.
 
-    With a generator the images come as a fresh permutation at each pass, else in order. `dynamic` draws binary
-    pixels at each visit from the same generator. The last batch may be smaller: no image is dropped.
+    The last batch may be smaller: no image is dropped.
+
+    >>> from vae.data import Batches, Split
+    >>> split = Split(torch.zeros(5, 1, 8, 8, dtype=torch.uint8))
+    >>> [tuple(images.shape) for images, labels in Batches(split, batch_size=3)]
+    [(3, 1, 8, 8), (2, 1, 8, 8)]
     """
 
     split: Split
     batch_size: int
+    """Images per batch."""
     generator: torch.Generator | None = None
+    """Draws a new order in each pass; None: the split's own order."""
     dynamic: bool = False
+    """Draw binary pixels in each pass, from the same generator."""
 
     def __len__(self) -> int:
         return -(-len(self.split) // self.batch_size)

@@ -1,4 +1,4 @@
-"""Name -> `Splits`: the data set of a config, held out, cut and binarised."""
+"""Loads the data set that a config names and splits it into training, validation and test images."""
 
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ from vae.errors import UserError
 def load_splits(settings: DataConfig) -> Splits:
     """The splits of a data set, on the CPU.
 
-    Raises UserError where the parts do not fit the data, StorageError for damaged files.
+    Raises UserError where the settings ask for more images than there are, StorageError for damaged files.
     """
     splits = _splits(settings.name, **arguments_of(settings, "batch_size", "eval_batch_size"))
     if settings.batch_size > len(splits.train):
@@ -27,7 +27,7 @@ def load_splits(settings: DataConfig) -> Splits:
     return splits
 
 
-@lru_cache(maxsize=1, typed=True)  # not the source: these are copies of its images, in another order
+@lru_cache(maxsize=1, typed=True)  # of the splits, not the source: they are copies of its images in another order
 def _splits(
     name: str,
     *,
@@ -35,10 +35,10 @@ def _splits(
     validation: int | float | str,
     train_images: int | None,
     split_seed: int,
-    **where: Any,
+    **location: Any,
 ) -> Splits:
-    """The splits that a process has asked for last: the runs of a sweep read them once."""
-    source = lookup(name, SOURCES, "data.name")(**where)
+    """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
+    source = lookup(name, SOURCES, "data.name")(**location)
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:

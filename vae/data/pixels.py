@@ -10,9 +10,14 @@ from vae.data.splits import Split, Splits
 
 
 def binarise(splits: Splits, pixels: str, generator: torch.Generator) -> Splits:
-    """Draws the pixels that are drawn once: static and threshold ones, and the held-out images of dynamic ones.
+    """Makes the pixels binary that are drawn once: static and threshold ones, and the held-out images of dynamic ones.
 
     Dynamic training pixels are left to `Batches`; every evaluation sees the same held-out pixels.
+
+    Args:
+        splits: uint8 images on the CPU.
+        pixels: grey (nothing changes), dynamic, static or threshold.
+        generator: Draws a pixel as 255 with the probability of its grey level, else as 0.
     """
     if pixels == "grey":
         return splits

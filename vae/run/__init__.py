@@ -1,1 +1,1 @@
-"""One run: its wiring, its folder, what it says and writes."""
+"""One run: how its parts are put together, what it prints, and what it writes into its folder."""

@@ -1,4 +1,4 @@
-"""From a typed config to the parts of a run."""
+"""Builds the parts of a run from its typed config."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from vae.training.task import BatchSizes, Task
 
 
 def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
-    """The parts of a run. The seed comes first: weights are drawn from it."""
+    """The parts of a run, on `device`. The seed is set first: the weights are drawn from it."""
     torch.manual_seed(config.seed)
     model = build_model(config, splits.image_shape, count_labels(splits)).to(device)
     settings, steps = config.optimizer, steps_per_epoch(config, splits)
@@ -38,20 +38,20 @@ def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
 
 
 def build_model(config: RunConfig, image_shape: tuple[int, int, int], n_labels: int) -> models.VAE:
-    """The model of a config, freshly initialised, for data with so many labels (0: none)."""
+    """The model of a config, freshly initialised, for images (C, H, W) with `n_labels` different labels (0: none)."""
     return models.build(
         config.model, image_shape=image_shape, likelihood=config.likelihood, prior=config.prior, n_labels=n_labels
     )
 
 
 def build_objective(config: RunConfig, splits: Splits) -> objectives.Objective:
-    """The objective of a config, its schedules turned into steps."""
+    """The objective of a config, with its schedules in steps."""
     steps = steps_per_epoch(config, splits)
     return objectives.build(config.objective, steps_per_epoch=steps, epochs=config.trainer.epochs)
 
 
 def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
-    """Batches of the training images, the last and smaller one included."""
+    """Batches in an epoch, including the last one, which may be smaller."""
     return -(-len(splits.train) // config.data.batch_size)
 
 
@@ -62,7 +62,7 @@ def count_labels(splits: Splits) -> int:
 
 
 def device_of(config: RunConfig) -> torch.device:
-    """The device that the config names. Raises UserError where this machine does not have it."""
+    """The device that the config names. Raises UserError where it cannot be used on this machine."""
     name = config.trainer.device
     try:
         device = resolve_device(name)

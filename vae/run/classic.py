@@ -1,6 +1,6 @@
-"""The functions of the classic script (pytorch/examples, vae), for notebooks: one epoch, one pass with pictures.
+"""The functions of the classic script (pytorch/examples, vae), for notebooks: an epoch, and a test pass with a picture.
 
-They take any iterable of (images, labels) in [0, 1]: a DataLoader, or `vae.data.Batches`.
+They take any iterable of (images, labels), images (B, C, H, W) in [0, 1]: a DataLoader, or `vae.data.Batches`.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from vae.training.loop import train_epoch
 
 
 def train(model: VAE, batches: Iterable[tuple[Tensor, Any]], optimizer: torch.optim.Optimizer) -> float:
-    """One epoch. Returns the average loss, -ELBO in nats per image.
+    """Trains for one epoch. Returns the average loss, -ELBO in nats per image.
 
     >>> model = VAE(latent_size=2, hidden_size=16)
     >>> optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -28,7 +28,14 @@ def train(model: VAE, batches: Iterable[tuple[Tensor, Any]], optimizer: torch.op
 
 @torch.no_grad()
 def test(model: VAE, batches: Iterable[tuple[Tensor, Any]], epoch: int = 0, folder: str | Path = "results") -> float:
-    """One pass, which saves `reconstruction_epoch_000.png` of the first images. Returns the average loss in nats."""
+    """Evaluates, and saves reconstructions of the first images. Returns the average loss, -ELBO in nats per image.
+
+    Args:
+        model: Put into evaluation mode.
+        batches: Images in [0, 1] with labels.
+        epoch: Number in the picture's name, `reconstruction_epoch_000.png`.
+        folder: Where the picture is saved; made if it does not exist.
+    """
     from vae import figures
 
     model.eval()

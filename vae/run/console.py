@@ -1,4 +1,4 @@
-"""What a run says on the terminal: a live bar there, one line per epoch elsewhere."""
+"""How a run shows its progress: a live bar on a terminal, one line per epoch elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,13 @@ COLUMNS = (
 
 
 class EpochLines(Tracker):
-    """A table that grows by a line per epoch: for files, pipes and CI."""
+    """A table that grows by a line per epoch: for files, pipes and CI.
+
+    >>> from rich.console import Console
+    >>> EpochLines(Console(width=30)).log(1, {"train/elbo": -150.0, "val/elbo": -140.0})
+     epoch  train elbo    val elbo        rate  distortion       img/s          lr
+         1     -150.00     -140.00           -           -           -           -
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -37,7 +43,13 @@ class EpochLines(Tracker):
 
 
 class EpochBar(Tracker):
-    """A live bar over the epochs, with the newest figures beside it: for terminals."""
+    """A live bar over the epochs, with the newest figures beside it: for terminals.
+
+    Args:
+        console: Where it is shown, once `start` has been called.
+        epochs: Its length.
+        done: Epochs that a resumed run had trained before.
+    """
 
     def __init__(self, console: Console, epochs: int, done: int = 0) -> None:
         self._progress = Progress(
@@ -53,7 +65,7 @@ class EpochBar(Tracker):
 
     @classmethod
     def start(cls, console: Console, epochs: int, done: int = 0) -> "EpochBar":
-        """A bar that is shown from now on; `done` epochs are behind a run that is resumed."""
+        """Makes a bar and shows it."""
         bar = cls(console, epochs, done)
         bar._progress.start()
         return bar

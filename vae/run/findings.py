@@ -1,4 +1,4 @@
-"""What is measured and drawn of a trained model, written to its run's folder: evaluation.json, latents, pictures."""
+"""Measures and draws a trained model; writes evaluation.json, latents and pictures into its run's folder."""
 
 import json
 import time
@@ -31,9 +31,10 @@ def examine(
     split: str = "test",
     picture: Callable[[str, Path], object] = lambda name, path: None,
 ) -> dict[str, Any]:
-    """Measures, draws, and writes `evaluation.json`, `latents_<split>.npz` and PNGs.
+    """Measures what `settings` ask for, and writes `evaluation.json`, `latents_<split>.npz` and PNGs into `folder`.
 
-    Returns the values by name, as `evaluation.json` holds them. `picture` is told the name and file of each picture.
+    Returns the values by name, as `evaluation.json` holds them. `picture` is called with the name and file of each
+    picture. Raises StorageError where the folder cannot be written.
     """
     started = time.perf_counter()
     values: dict[str, Any] = {}

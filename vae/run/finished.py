@@ -1,4 +1,4 @@
-"""A finished run, evaluated again: its model, its data, its page in W&B."""
+"""Evaluates a finished run: loads its model and data, and adds the results to its folder and its page in W&B."""
 
 import sys
 from collections.abc import Collection
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What is asked for of a finished run."""
+    """What is to be measured of a finished run."""
 
     folder: Path
-    """Of the run."""
+    """The run's folder."""
     split: str
     """test, validation or train."""
     device: str
     """As in `trainer.device`."""
     settings: EvaluationConfig
     given: Collection[str]
-    """Keys of the settings that were asked for; the others are defaults, which a run may have nothing for."""
+    """Keys of the settings that the user gave; the others are defaults, left out where a run does not allow them."""
 
 
 def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dict[str, Any], int]:
-    """Loads the run and its data and examines the model. Returns the values, and the number of images.
+    """Loads the run and its data and measures the model. Returns the values, and the number of images.
 
-    The values are written to the run's folder, and to its page in W&B where it has one. Raises UserError.
+    The values are also written into the run's folder, and to its page in W&B if it has one. Raises UserError.
     """
     folder, split = request.folder, request.split
     model, config = load_with_config(folder)
@@ -50,31 +50,31 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     settings = without_impossible(request, model, splits)
     check_measurable(settings, model, splits)
     device = resolve_device(request.device)
-    tracker, before = reopened(folder, config), read_summary(folder)
+    tracker, summary = reopened(folder, config), read_summary(folder)
 
     def track_picture(name: str, path: Path) -> None:
         if tracker:
-            tracker.image(name, path, before.get("best_epoch", 0))
+            tracker.image(name, path, summary.get("best_epoch", 0))
 
     model, splits = model.to(device), splits.to(device)
     values = examine(model, splits, settings, folder, console, split=split, picture=track_picture)
     if tracker:
         console.print(tracker.place)
         # W&B keeps only the last summary that it is given.
-        tracker.finish({"state": RunState.COMPLETE.in_summary, **before, **scalars(values, split)})
+        tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **scalars(values, split)})
     return values, len(getattr(splits, split))
 
 
 def data_of(folder: Path, config: RunConfig) -> Splits:
-    """The data that the run was trained on. Raises UserError where it is gone."""
+    """The data that the run was trained on. Raises UserError where it cannot be loaded."""
     try:
         return load_splits(config.data)
     except UserError as error:
-        raise UserError(f"{folder}: the data of this run cannot be loaded any more.\n{error}") from error
+        raise UserError(f"{folder}: the data of this run can no longer be loaded.\n{error}") from error
 
 
 def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:
-    """The settings without those defaults that this run has nothing for. Raises UserError where one was asked for."""
+    """The settings without defaults that this run does not allow. Raises UserError for one that the user gave."""
     no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
     impossible = {
         "nll_samples": why_no_likelihood(model, getattr(splits, request.split)),

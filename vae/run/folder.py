@@ -1,6 +1,6 @@
 """The one reader of a run's folder: summary, curves, pictures, config, overrides.
 
-Nothing in the folder is changed. A file that is missing or damaged never raises: it reads as an empty one.
+It changes nothing in the folder. A missing or damaged file never raises: it reads as an empty one.
 """
 
 import json
@@ -18,9 +18,9 @@ from vae.tracking.json_lines import scan_rows
 
 Scalar = str | int | float | bool | None
 METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
-"""What a run writes first, and last."""
+"""The files that a run writes first and last."""
 POINTS_PER_CURVE = 200
-"""A longer curve is thinned to about this many points: more than a chart can show."""
+"""A longer curve is thinned to about this many points, as many as a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
 _KINDS = {"reconstruction": "reconstructions"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,11 +29,17 @@ _Parsed = TypeVar("_Parsed")
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What the folder of a run holds; empty where there is none."""
+    """What a run's folder holds; empty for a run without a folder.
+
+    >>> from vae.run.folder import RunFolder
+    >>> RunFolder(summary={"state": "finished", "overrides": ["data=digits"]}).facts
+    {'state': 'finished'}
+    """
 
     path: Path | None = None
+    """None: there is no folder."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """summary.json."""
+    """Content of summary.json."""
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)
     """Metric -> its value at each recorded epoch; `epoch` is one of the metrics."""
     pictures: Mapping[str, Path] = field(default_factory=dict)
@@ -45,17 +51,17 @@ class RunFolder:
 
     @cached_property
     def facts(self) -> dict[str, Scalar]:
-        """Every scalar of the summary: metrics, seconds, versions."""
+        """The scalars of the summary: metrics, seconds, versions."""
         return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds what a run writes first or last."""
+    """Whether a folder holds metrics.jsonl or summary.json."""
     return any((folder / name).is_file() for name in (METRICS_FILE, SUMMARY_FILE))
 
 
 def read_folder(folder: Path) -> RunFolder:
-    """All that is there: the run may still be under way, or may have been killed. Never raises."""
+    """Everything that the folder holds, also of a run that is still running or was killed. Never raises."""
     rows, damaged = scan_rows(folder / METRICS_FILE)
     summary = folder / SUMMARY_FILE
     ended = summary.stat().st_mtime if summary.is_file() else None
@@ -63,17 +69,17 @@ def read_folder(folder: Path) -> RunFolder:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """summary.json; {} while there is none. Never raises."""
+    """Content of summary.json; {} if there is none. Never raises."""
     return _parsed(folder / SUMMARY_FILE, json.loads, {})
 
 
 def read_config(folder: Path) -> dict[str, Scalar]:
-    """`.hydra/config.yaml` by dotted keys, lists as text; {} without one. Never raises."""
+    """`.hydra/config.yaml` by dotted keys, with lists as text; {} if there is none. Never raises."""
     return _parsed(folder / ".hydra" / "config.yaml", _flat_scalars, {})
 
 
 def read_overrides(folder: Path) -> list[str]:
-    """`.hydra/overrides.yaml`: the run's own overrides, as they were typed; [] without any. Never raises."""
+    """The run's own overrides as they were typed, from `.hydra/overrides.yaml`; [] if there are none. Never raises."""
     return list(map(str, _parsed(folder / ".hydra" / "overrides.yaml", _yaml, [])))
 
 
@@ -111,9 +117,9 @@ def _flat_scalars(text: str) -> dict[str, Scalar]:
 
 
 def _parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed) -> _Parsed:
-    """What a parser makes of a file; `empty` where that fails, or where it is of another type."""
+    """A file, parsed; `empty` where that fails or yields another type."""
     try:
         parsed = parse(file.read_text(encoding="utf-8"))
-    except Exception:  # there is no list of what a parser may raise on a damaged file
+    except Exception:  # a parser may raise anything on a damaged file
         return empty
     return parsed if isinstance(parsed, type(empty)) else empty

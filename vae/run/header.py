@@ -1,4 +1,4 @@
-"""The first lines of a run: the data, the model, the device."""
+"""The first lines that a run prints: its data, its model, its device."""
 
 import torch
 
@@ -8,7 +8,7 @@ from vae.training.task import Task
 
 
 def header(config: RunConfig, task: Task, width: int | None = None) -> str:
-    """Data and model side by side, or below each other where `width` characters are too few for both; the device."""
+    """Data and model in one line, or in two where `width` characters are too few for both; then the device."""
     splits, model = task.splits, config.model
     hidden = f" · hidden {model.hidden_size}" if hasattr(model, "hidden_size") else ""
     pixels = "" if config.data.pixels == "grey" else f", {config.data.pixels} binary pixels"
@@ -26,11 +26,11 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
 
 
 def shape_text(image_shape: tuple[int, int, int]) -> str:
-    """(1, 28, 28) -> `28x28 grey`."""
+    """Height, width and colour of images: (1, 28, 28) -> `28x28 grey`."""
     channels, height, width = image_shape
     return f"{height}x{width} {'grey' if channels == 1 else 'RGB' if channels == 3 else f'{channels} channels'}"
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """Numbers that are learned."""
+    """How many numbers the model learns."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -1,4 +1,4 @@
-"""The trained model of a run, read from its folder."""
+"""Loads the trained model of a run from its folder."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from vae.training.checkpoint import read_checkpoint
 
 
 def load(folder: str | Path) -> VAE:
-    """The trained model of a run, at its best epoch, in evaluation mode on the CPU; its config is `model.config`.
+    """The trained model of a run at its best epoch, in evaluation mode, on the CPU; the run's config is `model.config`.
 
     Raises StorageError where the folder has no checkpoint, or a damaged one.
 

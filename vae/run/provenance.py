@@ -13,7 +13,7 @@ LIBRARIES = ("torch", "hydra-core", "numpy")
 
 @cache
 def git_state() -> dict[str, str | bool]:
-    """Commit of the checkout that holds the working directory, and whether it has uncommitted changes; {} without."""
+    """Commit of the checkout around the working directory, and whether it has uncommitted changes; {} outside one."""
     try:
         commit = _git("rev-parse", "HEAD")
         return {"git_commit": commit, "git_dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
@@ -22,14 +22,14 @@ def git_state() -> dict[str, str | bool]:
 
 
 def machine_facts() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide a result, and the machine."""
+    """The machine, and the versions of Python and of the libraries that influence a result."""
     versions = {name: version(name) for name in LIBRARIES}
     return {"python": platform.python_version(), **versions, "host": platform.node(), "processor": processor()}
 
 
 @cache
 def processor() -> str:
-    """The processor's name as the system gives it, and the number of cores that this process may use."""
+    """The processor's name as the system reports it, and the number of cores that this process may use."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""The outward side of a run: what it says, and what it leaves in its folder and with its trackers."""
+"""What a run prints, writes into its folder and sends to its trackers."""
 
 from typing import Any
 
@@ -33,7 +33,16 @@ SAMPLES = 64
 
 
 class Session:
-    """What one run writes and says, from `open` to `conclude` or `abort`."""
+    """What one run prints, writes and tracks, from `open` to `conclude` or `abort`.
+
+    Args:
+        config: The run's config.
+        job: The run's folder, and its place in a multirun.
+        task: The parts of the run, whose model is drawn and evaluated.
+
+    Attributes:
+        tracker: Takes the metrics of each epoch; nothing is tracked before `open`.
+    """
 
     def __init__(self, config: RunConfig, job: Job, task: Task) -> None:
         self.tracker = Trackers()
@@ -45,7 +54,7 @@ class Session:
         self._is_latest = False
 
     def open(self, from_epoch: int, trial: Tracker | None = None) -> None:
-        """Says what runs, begins the trackers, links the folder. A resumed run continues after `from_epoch`."""
+        """Prints what is run, starts the trackers, links results/latest. A resumed run continues after `from_epoch`."""
         job, terminal = self._job, self._console.is_terminal
         self._facts = {
             "folder": str(job.folder.resolve()),
@@ -64,7 +73,7 @@ class Session:
         self._is_latest = job.trial is None and link_latest(job.folder)
 
     def draw(self, epoch: int) -> None:
-        """Samples and reconstructions of the model as it is, into the folder and to the trackers."""
+        """Saves samples and reconstructions of the model as it is now, and sends them to the trackers."""
         from vae import figures
 
         model, test = self._task.model, self._task.splits.test
@@ -79,7 +88,7 @@ class Session:
         self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
 
     def conclude(self, progress: Progress, seconds: float) -> None:
-        """The end of a whole run: the test images, read once; the pictures; the summary; one line."""
+        """Ends a complete run: evaluates the test images, for the only time; draws, summarises, prints one line."""
         from vae import figures
 
         test = evaluate(self._task.model, self._task.splits.test, self._task.batch_sizes.evaluation).named("test")
@@ -95,24 +104,24 @@ class Session:
         )
 
     def abort(self, error: BaseException, progress: Progress, seconds: float) -> None:
-        """The end of a run that was stopped: what there is, marked as what it is."""
+        """Ends a run that was stopped: summarises how far it has come, with its state and the reason."""
         state = RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
         state = RunState.PRUNED if isinstance(error, Pruned) else state
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         try:
             self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
-        except StorageError as full:  # said here, so that `error` is the one that is raised
-            self._say(str(full))
+        except StorageError as unwritten:  # only printed, so that `error` is the one that is raised
+            self._say(str(unwritten))
         kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
         total = self._config.trainer.epochs
         self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
-        if state == RunState.FAILED and self._job.trial is not None:  # a single run's reason follows at once
+        if state == RunState.FAILED and self._job.trial is not None:  # of a single run, the command prints the reason
             self._say(reason)
         if state == RunState.INTERRUPTED and self._job.trial is None:
-            self._say(f"Nothing is lost. Go on with: python -m vae trainer.resume={self._job.shown}")
+            self._say(f"Nothing is lost. Resume with: python -m vae trainer.resume={self._job.shown}")
 
     def _draw_latents(self, epoch: int) -> None:
-        """The latent plane in one quick picture; an evaluation draws all there are."""
+        """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""
         from vae import figures
 
         if not self._config.evaluation.pictures:
@@ -120,7 +129,7 @@ class Session:
                 self._save(name, f"{name}.png", picture, epoch)
 
     def _examine(self, epoch: int) -> dict[str, float]:
-        """What `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
+        """What the config's `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
         if self._config.evaluation == EvaluationConfig():
             return {}
         values = examine(
@@ -140,7 +149,7 @@ class Session:
         return reached | self._facts | self._swept
 
     def _open_wandb(self, settings: WandbConfig) -> Background:
-        """W&B takes a second to import and to start, and up to half a minute where its server hangs."""
+        """Starts W&B in a thread: importing and starting it takes a second, or half a minute where its server hangs."""
         config, job = self._config, self._job
         self._facts["wandb_id"] = run_id(job.folder)
         record = {**record_of(config), "run": dict(self._facts)}
@@ -159,7 +168,7 @@ class Session:
         return Background.start(begin)
 
     def _name(self) -> str:
-        """Of a trial, of a confirmation, which shows its seed, or of a single run: its data and model."""
+        """The run's name: of a trial, of a confirmation (with its seed), or of a single run (with data and model)."""
         config, job = self._config, self._job
         if job.trial is None:
             return run_name(self._record, self._swept, f"{config.data.name}-{config.model.name}")

@@ -1,4 +1,4 @@
-"""summary.json: what a run has reached, how long it took, and what decided it."""
+"""What summary.json says of a run: its results, how long it took, and what influenced them."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from vae.training.task import Task
 
 
 def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress, seconds: float) -> dict[str, Any]:
-    """Training figures of the last epoch, validation figures of the best; times in seconds."""
+    """The summary's keys and values: training figures of the last epoch, validation figures of the best; seconds."""
     last = progress.history[-1] if progress.history else {}
     best = next((row for row in progress.history if row["epoch"] == progress.best_epoch), {})
     images = len(task.splits.train) * progress.epoch

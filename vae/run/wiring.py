@@ -1,4 +1,4 @@
-"""The only wiring: config -> data -> model -> objective -> fit -> test -> figures -> trackers."""
+"""The only wiring of a run: config -> data -> model -> objective -> fit -> test -> figures -> trackers."""
 
 import os
 import time
@@ -22,12 +22,12 @@ from vae.training.progress import Progress
 
 
 def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
-    """Everything that can be found wrong before a folder is made: data, device, model, the run to be resumed.
+    """Checks all that can be checked before a folder is made: data, device, model, evaluation, the run to be resumed.
 
-    Returns the splits, on the CPU, and the device. Raises UserError.
+    Returns the splits, on the CPU, and the device. Raises UserError, or StorageError for damaged files.
     """
     splits, device = load_splits(config.data), device_of(config)
-    with torch.device("meta"):  # shapes only: a model that does not fit is found in no time
+    with torch.device("meta"):  # shapes only: a model that does not suit the images is found at once
         model = build_model(config, splits.image_shape, count_labels(splits))
     build_objective(config, splits)
     check_measurable(config.evaluation, model, splits)
@@ -38,9 +38,9 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
 
 
 def train_and_test(config: RunConfig, job: Job) -> float:
-    """Trains, tests, draws; returns the best validation ELBO in nats per image.
+    """Trains, tests and draws. Returns the best validation ELBO, in nats per image.
 
-    Files in `job.folder` are whole whatever happens; what ends the run early is recorded there and raised again.
+    No file in `job.folder` is left half written; an error that ends the run early is recorded there and raised again.
     """
     started = time.perf_counter()
     splits, device = prepare(config)
@@ -71,7 +71,7 @@ def train_and_test(config: RunConfig, job: Job) -> float:
 
 
 def trial_of_this_job() -> AbstractContextManager[Any]:
-    """The sweep's trial that this job runs, to report to; None outside a sweep. Optuna is imported only inside one."""
+    """The trial that this job runs and reports to; None outside a sweep. Optuna is imported only inside one."""
     if not os.environ.get("VAE_TRIAL"):
         return nullcontext()
     from vae.sweep import trial

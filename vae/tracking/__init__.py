@@ -1,1 +1,1 @@
-"""Where the figures of a run go: JSON lines, Weights & Biases, and what else follows the protocols."""
+"""Where the figures of a run go: JSON lines, Weights & Biases, and anything else that follows the protocols."""

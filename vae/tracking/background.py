@@ -1,4 +1,4 @@
-"""A tracker that takes a while to begin: it does so in a thread, beside the work that it is to track."""
+"""Starts a slow tracker in a thread, while the work that it tracks begins."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,14 +9,19 @@ from vae.tracking.protocols import Tracker
 
 
 class Background(Tracker):
-    """What is logged waits until the tracker has begun, and raises what its beginning has raised."""
+    """A tracker whose calls wait until another tracker has started in a thread, and raise what its start raised.
+
+    >>> from vae.tracking.background import Background
+    >>> from vae.tracking.protocols import Tracker
+    >>> Background.start(Tracker).log(1, {"val/elbo": -120.5})
+    """
 
     def __init__(self, begun: "Future[Tracker]") -> None:
         self._begun = begun
 
     @classmethod
     def start(cls, begin: Callable[[], Tracker]) -> "Background":
-        """Calls `begin` in a thread."""
+        """Calls `begin`, which returns the tracker, in a thread."""
         thread = ThreadPoolExecutor(1, "tracker")
         begun = thread.submit(begin)
         thread.shutdown(wait=False)
@@ -29,6 +34,6 @@ class Background(Tracker):
         self._begun.result().image(name, path, epoch)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """A tracker that could not begin has nothing to finish; its error was raised when something was logged."""
+        """Finishes the tracker. One that could not start is skipped: its error was raised when something was logged."""
         if self._begun.exception() is None:
             self._begun.result().finish(summary)

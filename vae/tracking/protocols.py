@@ -1,4 +1,4 @@
-"""Where the figures of a run go: trackers write them, and a reporter says whether the run shall go on."""
+"""Where the figures of a run go: trackers write them, and a reporter decides whether the run continues."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -7,27 +7,35 @@ from typing import Any, Protocol
 
 
 class Tracker:
-    """Writes what a run yields; this one writes nothing. Trackers are siblings: none knows of another."""
+    """Takes the results of a run. This one ignores them: a tracker overrides what it needs, and knows of no other.
+
+    >>> from vae.tracking.protocols import Tracker
+    >>> class Printer(Tracker):
+    ...     def log(self, epoch, metrics):
+    ...         print(epoch, metrics)
+    >>> Printer().log(1, {"val/elbo": -120.5})
+    1 {'val/elbo': -120.5}
+    """
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """One row per epoch."""
+        """Takes the metrics of an epoch, counted from 1. Called once per epoch."""
 
     def image(self, name: str, path: Path, epoch: int) -> None:
-        """A picture that lies in the run's folder already."""
+        """Takes a picture, which is already in the run's folder."""
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """The end. `summary["state"]` is a `RunState` as `in_summary` gives it."""
+        """Takes what summary.json holds, at the end; `summary["state"]` is a `RunState.in_summary`."""
 
 
 class Reporter(Protocol):
-    """Tells a study how far a trial is."""
+    """Tells a study how far a trial has come."""
 
     def report(self, epoch: int, value: float) -> None:
-        """`value` is the validation ELBO (more is better). Raises vae.errors.Pruned to end the trial."""
+        """Takes the validation ELBO after an epoch (higher is better). Raises vae.errors.Pruned to end the trial."""
 
 
 class Trackers(Tracker):
-    """Several trackers as one."""
+    """Several trackers as one; each call is passed to all of them, in order."""
 
     def __init__(self, *trackers: Tracker) -> None:
         self._trackers = trackers
@@ -41,7 +49,7 @@ class Trackers(Tracker):
             tracker.image(name, path, epoch)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
-        """Ends each of them, in order, also where one before it could not write; its error is raised at the end."""
+        """Finishes each of them, in order, even if one before it fails; its error is raised at the end."""
         with ExitStack() as stack:
             for tracker in reversed(self._trackers):
                 stack.callback(tracker.finish, summary)

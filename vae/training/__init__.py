@@ -1,1 +1,1 @@
-"""The loop, the validation pass, optimizers, checkpoints and devices."""
+"""How a model is trained: the loop, the validation pass, optimizers, checkpoints and devices."""

@@ -1,4 +1,4 @@
-"""One atomic file: model, optimizer, generators, the loop's state and the config they belong to."""
+"""checkpoint.pt, one file: model, optimizer, generators, the loop's state and the config they belong to."""
 
 import os
 import pickle
@@ -19,7 +19,7 @@ from vae.errors import StorageError
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes `state` whole or not at all: to a temporary file beside, flushed to the disk, then renamed.
+    """Writes `state` whole or not at all: to a temporary file beside it, flushed to the disk, then renamed.
 
     Raises StorageError, with the old file untouched, where the disk is full or the folder cannot be written.
     """
@@ -32,7 +32,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)
-        kept = "The one before it is kept." if path.exists() else "There is none before it."
+        kept = "The previous one is kept." if path.exists() else "There is no previous one."
         raise StorageError(f"{path} could not be written ({_reason(error)}). {kept}") from error
 
 
@@ -50,7 +50,19 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 class Store:
     """The checkpoint of one run: holds the last whole epoch in memory and writes it when it is due.
 
-    `every_seconds` is the least time between two writes; `resume` says whether an existing file is gone on from.
+    Args:
+        path: The file.
+        config: The run's config as a record; a continuation must have the same.
+        every_seconds: Least time between two writes; 0: after every epoch.
+        resume: Whether `read` returns what an existing file holds.
+
+    >>> from pathlib import Path
+    >>> from vae.training.checkpoint import Store
+    >>> store = Store(Path("checkpoint.pt"), config={})
+    >>> store.hold({"model": {"w": 1.0}}, is_best=True)
+    >>> store.hold({"model": {"w": 2.0}}, is_best=False)
+    >>> store.best_model()
+    {'w': 1.0}
     """
 
     def __init__(self, path: Path, config: dict[str, Any], every_seconds: float = 0.0, resume: bool = False) -> None:
@@ -62,7 +74,7 @@ class Store:
         self._written = time.monotonic()
 
     def read(self) -> dict[str, Any] | None:
-        """The state to go on from, or None. Raises UserError where it belongs to another config."""
+        """The state to resume from, or None. Raises UserError where it belongs to another config."""
         if not (self.resume and self.path.exists()):
             return None
         state = read_checkpoint(self.path)
@@ -71,19 +83,19 @@ class Store:
         return state
 
     def hold(self, state: dict[str, Any], is_best: bool) -> None:
-        """Keeps a copy of `state`; its model is the best one so far, or the best one held stays."""
+        """Keeps a copy of `state`. Its model becomes the best one if `is_best`, else the best one held before stays."""
         held = deepcopy(state)
         held["best_model"] = held["model"] if is_best else self._held["best_model"]
         self._held = held
 
     def best_model(self) -> dict[str, Any]:
-        """Weights of the best evaluated epoch."""
+        """Weights of the epoch with the best validation ELBO."""
         best: dict[str, Any] = self._held["best_model"]
         return best
 
     @contextmanager
     def saved_on_exit(self) -> Iterator[None]:
-        """What is held when the block ends, however it ends, is on disk afterwards."""
+        """Writes what is held when the block ends, however it ends; not after a StorageError."""
         try:
             yield
         except StorageError:
@@ -94,12 +106,12 @@ class Store:
         self.write()
 
     def write_if_due(self) -> None:
-        """Writes what is held if the last write is `every_seconds` ago."""
+        """Writes what is held if the last write was at least `every_seconds` ago."""
         if time.monotonic() - self._written >= self.every_seconds:
             self.write()
 
     def write(self) -> None:
-        """Writes what is held."""
+        """Writes what is held. Raises StorageError."""
         write_checkpoint(self.path, {**self._held, "config": self.config})
         self._written = time.monotonic()
 
@@ -116,10 +128,10 @@ def rng_state() -> dict[str, Any]:
 
 
 def set_rng_state(state: dict[str, Any]) -> None:
-    """Puts the global generators where `rng_state` found them."""
+    """Sets the global generators to what `rng_state` returned."""
     torch.set_rng_state(state["torch"].cpu())
     if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])
+        torch.cuda.set_rng_state_all([generator.cpu() for generator in state["cuda"]])
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     name, keys, *rest = state["numpy"]
@@ -127,6 +139,6 @@ def set_rng_state(state: dict[str, Any]) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what went wrong; torch covers the system's own word for it with a complaint about its file."""
+    """The first line of the error; torch hides the system's error (disk full) behind one about its own file."""
     cause = error.__context__ if isinstance(error.__context__, OSError) else error
     return (str(cause) or type(cause).__name__).splitlines()[0]

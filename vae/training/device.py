@@ -20,7 +20,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """`auto`: bf16 where the hardware multiplies in it (emulated bf16 is slower than fp32), else fp32."""
+    """`auto`: bf16 where the hardware computes in it (emulated bf16 is slower than fp32), else fp32."""
     if precision != "auto":
         return precision
     if device.type == "cuda":
@@ -29,7 +29,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
 
 
 def autocast_for(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """What a training step's forward pass runs under: bf16 products, fp32 sums, weights and losses."""
+    """The context of a training step's forward pass: bf16 products; sums, weights and losses stay fp32."""
     if resolve_precision(precision, device) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
@@ -37,7 +37,7 @@ def autocast_for(precision: str, device: torch.device) -> AbstractContextManager
 
 @contextmanager
 def within_memory() -> Iterator[None]:
-    """Turns torch's complaints about memory, one for CPUs and one for GPUs, into an OutOfMemoryError for a person."""
+    """Turns torch's out-of-memory errors, which differ between CPU and GPU, into an OutOfMemoryError."""
     try:
         yield
     except RuntimeError as error:
@@ -45,8 +45,8 @@ def within_memory() -> Iterator[None]:
             raise
         wanted = re.search(r"tried to allocate ([\d.]+ \w+)", str(error), re.IGNORECASE)
         raise OutOfMemoryError(
-            f"Not enough memory: {wanted.group(1) if wanted else 'more than there is'} were asked for at once. Smaller "
-            "layers (model.*), data.batch_size, data.eval_batch_size or objective.samples take less."
+            f"Not enough memory: one allocation wanted {wanted.group(1) if wanted else 'more than there is'}. Smaller "
+            "layers (model.*), data.batch_size, data.eval_batch_size or objective.samples need less."
         ) from error
 
 

@@ -26,16 +26,16 @@ from vae.training.validation import evaluate, zero_sums
 
 @dataclass(frozen=True)
 class Step:
-    """What a training step does around forward, backward and update; by default nothing."""
+    """How a training step differs from plain forward, backward and update; the defaults change nothing."""
 
     before: Callable[[int], object] = lambda i: None
-    """Called with the number of the step in its epoch, from 0: sets what is scheduled."""
+    """Called before each step with its number in the epoch, from 0; sets what is scheduled."""
     scheduled: Tensor | None = None
-    """(): the objective's scheduled value, which `before` fills; None: the last one."""
+    """(): the objective's scheduled value, which `before` fills; None: the value at the end of its schedule."""
     samples: int = 1
-    """K, samples of z for each image: those of the objective."""
+    """K, the objective's samples of z for each image."""
     autocast: AbstractContextManager[object] | None = None
-    """What the forward pass runs under."""
+    """Context of the forward pass; None: fp32."""
     clip_grad_norm: float = 0.0
     """Largest norm of the gradient; 0: off."""
 
@@ -52,8 +52,9 @@ def fit(
 ) -> None:
     """Trains from `progress` until `settings.epochs` and leaves the best weights in the model.
 
-    `draw` is called with the epoch where pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt
-    and what the reporter raises; in each case the last whole epoch is on disk.
+    After each epoch `tracker` takes its metrics, `store` the state and `reporter` the validation ELBO; `draw` is called
+    with the epoch when pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt and what the
+    reporter raises; in each case the last whole epoch is on disk.
     """
     train = task.batches()
     objective = torch.compile(task.objective) if settings.compile else task.objective
@@ -103,7 +104,16 @@ def train_epoch(
     generator: torch.Generator | None = None,
     step: Step | None = None,
 ) -> Averages:
-    """One pass over the batches, a step of the optimizer for each; averages of the losses as they were trained on."""
+    """One pass over the batches, with a step of the optimizer for each. Returns averages of the training losses.
+
+    Args:
+        model: Trained in place.
+        batches: Images (B, C, H, W) in [0, 1] and labels (B,) or None, on the model's device.
+        objective: Called with model, images, noise (K, B, noise_size), labels and the scheduled value.
+        optimizer: Of the model's parameters.
+        generator: Draws the noise; None: torch's global one.
+        step: What a step does besides.
+    """
     step = step or Step()
     model.train()
     parameters = list(model.parameters())
@@ -130,5 +140,5 @@ def _require_finite(row: Mapping[str, float], where: str) -> None:
     if bad:
         raise NonFiniteError(
             f"{where}: the loss became non-finite ({', '.join(bad)}), at a learning rate of {row['lr']:g}.\n"
-            "A lower optimizer.lr, trainer.clip_grad_norm=1 or optimizer.warmup_epochs=1 are worth a try."
+            "Try a lower optimizer.lr, trainer.clip_grad_norm=1 or optimizer.warmup_epochs=1."
         )

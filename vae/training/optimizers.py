@@ -39,6 +39,6 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def build(settings: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of that name at its peak learning rate; raises UserError with the choices."""
+    """The optimizer that the settings name, at its peak learning rate. Raises UserError for an unknown name."""
     own = arguments_of(settings, "schedule", "warmup_epochs", "final_lr_fraction", "stairs")
     return lookup(settings.name, OPTIMIZERS, "optimizer.name")(parameters, **own)

@@ -1,4 +1,4 @@
-"""What is trained: the parts of a run, and what of them decides how it continues."""
+"""The parts of a run that is trained, and the state that decides how it continues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -16,17 +16,17 @@ from vae.training.progress import Progress
 
 @dataclass(frozen=True)
 class BatchSizes:
-    """Images at a time."""
+    """How many images are computed at a time."""
 
     training: int
-    """Per step."""
+    """Images per training step."""
     evaluation: int = 1000
-    """Per evaluation pass: memory only, no metric depends on it."""
+    """Images per batch in evaluation; affects memory, but no metric."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """The parts of a run, built from its config by `vae.run.build`."""
+    """The parts of a run, built from its config by `vae.run.build.build_task`."""
 
     model: VAE
     splits: Splits
@@ -34,17 +34,17 @@ class Task:
     objective: Objective
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
-    """The run's own: batches, pixels and latent noise, on the model's device."""
+    """Draws the order of the images, dynamic pixels and latent noise; on the model's device."""
     batch_sizes: BatchSizes
     lr_factor: Callable[[int], float] = lambda step: 1.0
-    """Step, from 0 -> learning rate over its peak."""
+    """Step, from 0 -> learning rate as a fraction of its peak."""
 
     def __post_init__(self) -> None:
         for group in self.optimizer.param_groups:
             group.setdefault("peak_lr", group["lr"])
 
     def batches(self) -> Batches:
-        """The training images: another order, and other dynamic pixels, in each pass."""
+        """Batches of the training images: a new order, and new dynamic pixels, in each pass."""
         return Batches(self.splits.train, self.batch_sizes.training, self.generator, self.splits.dynamic)
 
     def set_schedules(self, step: int, scheduled: Tensor) -> float:
@@ -55,7 +55,7 @@ class Task:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def state(self, progress: Progress) -> dict[str, Any]:
-        """All that decides how the run continues."""
+        """Everything that decides how the run continues, for a checkpoint."""
         return {
             "progress": asdict(progress),
             "model": self.model.state_dict(),
@@ -67,7 +67,7 @@ class Task:
         }
 
     def restore(self, state: Mapping[str, Any]) -> Progress:
-        """The inverse of `state`. The global generators come last: nothing draws from them after that."""
+        """The inverse of `state`. Sets the global generators last: nothing here draws from them after that."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())

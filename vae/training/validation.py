@@ -1,4 +1,4 @@
-"""The pass with fixed noise, in fp32, by which every model is judged."""
+"""The validation pass: every model is judged with the same fixed noise, in fp32."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def with_fixed_noise(model: VAE, split: Split, batch_size: int) -> Iterator[tupl
 
 @torch.no_grad()
 def evaluate(model: VAE, split: Split, batch_size: int = 1000) -> Averages:
-    """The ELBO of a split at beta = 1, from one sample of z for each image: the same noise each time."""
+    """ELBO, distortion and rate of a split at beta = 1, with one sample of z per image and the same noise each time."""
     model.eval()
     sums = zero_sums(split.images.device)
     for x, y, eps in with_fixed_noise(model, split, batch_size):

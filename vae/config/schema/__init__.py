@@ -2,7 +2,7 @@
 
 YAML under `conf/` holds values only. Each option inherits its types from a dataclass here through
 `/schema/<group>/<option>@_here_`, so that a key that an option does not have is refused when the config is composed.
-Bounds and choices stand in the fields' metadata; `vae.config.check` reads them.
+Bounds and choices are in the fields' metadata; `vae.config.check` reads them.
 """
 
 from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, FolderConfig

@@ -1,4 +1,4 @@
-"""The group `data`."""
+"""The group `data`: which images, how they are split and batched, and whether their pixels are binary."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,24 +8,24 @@ from vae.config.schema.fields import choice, number
 
 @dataclass
 class DataConfig:
-    """What every data set has."""
+    """Settings that every data set has."""
 
     name: str = "mnist_5k"
     """Name of the data set, or `my_package.module:factory` that returns a `vae.data.Source`."""
     root: str | None = None
-    """Folder of the raw files, used where they lie and never written to; null: VAE_DATA, then ~/.cache/vae."""
+    """Folder of the raw files, which are read in place and never changed; null: VAE_DATA, then ~/.cache/vae."""
     batch_size: int = number(128, at_least=1)
     """Images per training step."""
     eval_batch_size: int = number(1000, at_least=1)
-    """Images per evaluation pass: memory only, no metric depends on it."""
+    """Images per batch in evaluation; affects memory, but no metric."""
     pixels: str = choice("grey", "dynamic", "static", "threshold")
-    """grey: as they are, in [0, 1]; dynamic: binarised anew at each visit; static: binarised once; threshold: > 127."""
+    """grey: unchanged, in [0, 1]; dynamic: drawn as 0 or 1 each time; static: drawn once; threshold: 1 above 127."""
     validation: Any = 0.1
-    """Held out of the training images: a count, a fraction, or `test` to select on the test images (classic)."""
+    """Images held out of the training images: a count or a fraction; `test`: select on the test images (classic)."""
     train_images: int | None = number(None, at_least=1)
-    """Use only so many training images; null: all."""
+    """Use only this many training images; null: all."""
     split_seed: int = number(0, at_least=0)
-    """Seed of the held-out parts and of the static pixels: the same for all runs that are to be compared."""
+    """Seed of the split and of static pixels; the same for all runs that are to be compared."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class EmnistConfig(DataConfig):
 
     name: str = "emnist"
     split: str = choice("balanced", "byclass", "bymerge", "digits", "letters", "mnist")
-    """Which of EMNIST's splits."""
+    """EMNIST's split."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class ArraysConfig(DataConfig):
 
     name: str = "arrays"
     path: str = ""
-    """The file: `images` (and `labels`, `test_images`, `test_labels` if there are any) of an .npz, or one .npy."""
+    """The file: an .npz with `images` (optionally `labels`, `test_images`, `test_labels`), or one .npy."""
 
 
 @dataclass
@@ -52,8 +52,8 @@ class FolderConfig(DataConfig):
 
     name: str = "folder"
     path: str = ""
-    """The folder, searched through; names of its sub-folders are the labels."""
+    """The folder, searched with its sub-folders, whose names are the labels."""
     image_size: int = number(32, at_least=2)
-    """Height and width in pixels: images are scaled to fit and cut at the centre."""
+    """Height and width in pixels: images are scaled, and cropped at the centre."""
     colour: bool = False
     """Keep RGB; false: grey."""

@@ -1,4 +1,4 @@
-"""The group `evaluation`."""
+"""The group `evaluation`: what is measured after training, beyond the test ELBO."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from vae.config.schema.fields import number
 
 @dataclass
 class EvaluationConfig:
-    """What is measured of the best model once a run has ended, on the test images; `vae-eval` takes the same keys."""
+    """What is measured of the best model after training, on the test images; `vae-eval` takes the same keys."""
 
     nll_samples: int = number(0, at_least=0)
     """Importance samples k of the bound on the NLL; 0: off."""
@@ -20,4 +20,4 @@ class EvaluationConfig:
     pictures: bool = False
     """Pictures of the latent space."""
     umap: bool = False
-    """Among the pictures, also an embedding by UMAP; needs the extra `umap`."""
+    """Add an embedding by UMAP to the pictures; needs the extra `umap`."""

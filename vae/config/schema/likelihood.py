@@ -1,4 +1,4 @@
-"""The group `likelihood`."""
+"""The group `likelihood`: the distribution p(x|z) of the pixels."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from vae.config.schema.fields import number
 
 @dataclass
 class LikelihoodConfig:
-    """log p(x|z) of the pixels."""
+    """The distribution p(x|z) of the pixels."""
 
     name: str = "bernoulli"
     """bernoulli | continuous_bernoulli | gaussian | discretised_logistic."""
@@ -15,7 +15,7 @@ class LikelihoodConfig:
 
 @dataclass
 class GaussianConfig(LikelihoodConfig):
-    """Normal pixels around the decoded mean."""
+    """Pixels normally distributed around the decoded mean."""
 
     name: str = "gaussian"
     scale: float = number(0.1, above=0)
@@ -26,7 +26,10 @@ class GaussianConfig(LikelihoodConfig):
 
 @dataclass
 class DiscretisedLogisticConfig(LikelihoodConfig):
-    """256 grey levels, each with the mass of a logistic distribution in its bin (Salimans et al., 2017)."""
+    """256 grey levels, each with the mass of a logistic distribution in its bin.
+
+    Salimans et al. (2017): https://arxiv.org/abs/1701.05517
+    """
 
     name: str = "discretised_logistic"
     scale: float = number(0.05, above=0)

@@ -1,4 +1,4 @@
-"""The group `optimizer`."""
+"""The group `optimizer`: how the weights are updated, and how the learning rate changes over the steps."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from vae.config.schema.fields import choice, number
 
 @dataclass
 class OptimizerConfig:
-    """What every optimizer has."""
+    """Settings that every optimizer has."""
 
     name: str = "adam"
-    """Name of the optimizer."""
+    """adam | adamw | rmsprop | sgd."""
     lr: float = number(1e-3, above=0)
     """Peak learning rate."""
     weight_decay: float = number(0.0, at_least=0)
@@ -20,14 +20,17 @@ class OptimizerConfig:
     warmup_epochs: float = number(0.0, at_least=0)
     """Linear rise from 0 to `lr`, in epochs; 0: off."""
     final_lr_fraction: float = number(0.01, above=0, at_most=1)
-    """Learning rate at the end over `lr`; a constant schedule does not use it."""
+    """Learning rate at the end, as a fraction of `lr`; a constant schedule does not use it."""
     stairs: int = number(8, at_least=2)
-    """Steps of the schedule `stairs`, each three times as long as the one before; the others do not use it."""
+    """Steps of the schedule `stairs`, each three times as long as the one before; other schedules do not use it."""
 
 
 @dataclass
 class AdamConfig(OptimizerConfig):
-    """Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019)."""
+    """Adam and AdamW.
+
+    Kingma and Ba (2015): https://arxiv.org/abs/1412.6980; Loshchilov and Hutter (2019): https://arxiv.org/abs/1711.05101
+    """
 
     beta1: float = number(0.9, at_least=0, below=1)
     """Decay of the first moment."""
@@ -47,7 +50,7 @@ class RmspropConfig(OptimizerConfig):
     eps: float = number(1e-8, above=0)
     """Added to the denominator."""
     momentum: float = number(0.0, at_least=0)
-    """0: off."""
+    """Momentum; 0: off."""
 
 
 @dataclass
@@ -56,6 +59,6 @@ class SgdConfig(OptimizerConfig):
 
     name: str = "sgd"
     momentum: float = number(0.0, at_least=0)
-    """0: off."""
+    """Momentum; 0: off."""
     nesterov: bool = False
     """Nesterov's momentum; needs momentum above 0."""

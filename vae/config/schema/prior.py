@@ -1,4 +1,4 @@
-"""The group `prior`."""
+"""The group `prior`: the distribution p(z) that the latent variables are drawn from."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from vae.config.schema.fields import number
 
 @dataclass
 class PriorConfig:
-    """p(z)."""
+    """The distribution p(z) of the latent variables."""
 
     name: str = "standard_normal"
     """standard_normal | vamp | flow."""
@@ -15,7 +15,10 @@ class PriorConfig:
 
 @dataclass
 class VampConfig(PriorConfig):
-    """A mixture of the encoder's posteriors at learned pseudo-inputs (Tomczak and Welling, 2018)."""
+    """A mixture of the encoder's posteriors at learned pseudo-inputs.
+
+    Tomczak and Welling (2018): https://arxiv.org/abs/1705.07120
+    """
 
     name: str = "vamp"
     pseudo_inputs: int = number(500, at_least=1)
@@ -24,10 +27,13 @@ class VampConfig(PriorConfig):
 
 @dataclass
 class FlowConfig(PriorConfig):
-    """A standard normal pushed through affine coupling layers (RealNVP; Dinh et al., 2017). Needs latent_size >= 2."""
+    """A standard normal transformed by affine coupling layers. Needs latent_size >= 2.
+
+    RealNVP, Dinh et al. (2017): https://arxiv.org/abs/1605.08803
+    """
 
     name: str = "flow"
     layers: int = number(4, at_least=1)
     """Coupling layers; each changes every other dimension."""
     hidden_size: int = number(64, at_least=1)
-    """Units of the two hidden layers of a coupling's network."""
+    """Units of each of the two hidden layers in a coupling's network."""

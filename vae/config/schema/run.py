@@ -20,7 +20,14 @@ from vae.config.schema.trainer import TrainerConfig
 
 @dataclass
 class RunConfig:
-    """The whole config of a run."""
+    """The whole config of a run: the chosen option of each group, and the keys that belong to no group.
+
+    `vae.config.typed` makes it of what Hydra composed.
+
+    >>> from vae.config.schema import MlpConfig, RunConfig
+    >>> RunConfig(model=MlpConfig(latent_size=2)).model.latent_size
+    2
+    """
 
     data: DataConfig = MISSING
     model: ModelConfig = MISSING
@@ -36,7 +43,7 @@ class RunConfig:
     study: str = "${now:%Y-%m-%d_%H-%M-%S}"
     """Name of a multirun: its folder under multirun/ and its W&B group."""
     notes: str = ""
-    """A line about why this run is made; kept with the run and in W&B."""
+    """A line about the purpose of the run; kept with the run and in W&B."""
 
     @property
     def resume(self) -> Resume:

@@ -1,4 +1,4 @@
-"""The group `tracking`."""
+"""The group `tracking`: where metrics and pictures are sent besides the run's folder."""
 
 from dataclasses import dataclass, field
 
@@ -29,8 +29,8 @@ class WandbConfig(TrackingConfig):
     tags: list[str] = field(default_factory=list)
     """Tags of the run, added to data, model and objective."""
     artifact: bool = False
-    """Keep the trained model (checkpoint.pt) as an artifact of the run, at its end; false: it stays in the folder."""
+    """Save the trained model (checkpoint.pt) as an artifact when the run ends; false: it stays in the folder."""
     init_timeout_seconds: float = number(20.0, above=0)
-    """How long a server may take to answer at the start before the run goes on offline."""
+    """How long the server may take to answer at the start; after that the run continues offline."""
     finish_timeout_seconds: float = number(100.0, above=0)
-    """How long the end of a run waits for a server that has gone away; everything is on disk for `wandb sync`."""
+    """How long the end of a run waits for a server that does not answer; `wandb sync` can send everything later."""

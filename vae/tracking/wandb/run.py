@@ -1,4 +1,4 @@
-"""Weights & Biases: online where there is a key and a server, else offline; never a prompt, never a stop."""
+"""A run in Weights & Biases: online where there is a key and a server, else offline; it never asks for anything."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ _ID_FREE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What tells a run from the others in W&B; None leaves that of a run which is opened again as it is."""
+    """What identifies a run in W&B; None leaves a reopened run's own unchanged."""
 
     name: str | None = None
     group: str | None = None
@@ -32,7 +32,10 @@ class RunIdentity:
 
 
 class WandbRun(Tracker):
-    """A run in Weights & Biases, online or offline. An outage warns once and never stops or slows training."""
+    """A run in W&B, online or offline. An outage prints one warning, and never stops or slows training.
+
+    `settings` are those of `tracking=wandb`; `folder` is the run's, which keeps W&B's local files and the run's id.
+    """
 
     def __init__(self, settings: WandbConfig, folder: Path) -> None:
         self._settings, self._folder = settings, folder
@@ -46,7 +49,7 @@ class WandbRun(Tracker):
     def start(
         cls, settings: WandbConfig, folder: Path, record: Mapping[str, Any], identity: RunIdentity | None = None
     ) -> "WandbRun":
-        """Begins the run, or continues that of the folder; `record` is its config. Raises what W&B raises offline."""
+        """Starts the folder's run, or resumes it; `record` is its config. Raises only what W&B raises offline."""
         run = cls(settings, folder)
         own_id = run_id(folder)
         run._lock = hold(folder / RUN_ID)
@@ -55,12 +58,12 @@ class WandbRun(Tracker):
 
     @property
     def id(self) -> str:
-        """W&B's id of the run: the same for a continued run."""
+        """W&B's id of the run; a resumed run keeps it."""
         return str(self._run.id)
 
     @property
     def place(self) -> str:
-        """Where the run can be seen, or the command that will put it there, for a person."""
+        """A line that says where the run can be seen, or with which command it is uploaded."""
         if self._run.settings._noop:
             return "W&B is off: WANDB_MODE=disabled"
         return f"W&B offline: {self._sync_command()}" if self._is_offline() else f"W&B {self._run.url}"
@@ -81,7 +84,7 @@ class WandbRun(Tracker):
         self._lock.close()
 
     def _conclude(self, summary: Mapping[str, Any]) -> None:
-        """What only the end knows. A key with a dot is a value of the config, whose column has that name already."""
+        """Sends the summary, without keys that have a dot: these are config values, which are columns already."""
         self._run.summary.update({k: v for k, v in self._accepted(summary).items() if "." not in k})
         if summary["state"] == "pruned":
             self._run.tags = (*self._run.tags, "pruned")
@@ -89,7 +92,7 @@ class WandbRun(Tracker):
             self._keep_model(summary)
 
     def _keep_model(self, summary: Mapping[str, Any]) -> None:
-        """The checkpoint as the file it is: not copied, and read when the run is synced."""
+        """Adds the checkpoint as an artifact; the file is not copied, but read when the run is synced."""
         import wandb
 
         about = {key: summary[key] for key in ("state", "value", "best_epoch", "epochs") if key in summary}
@@ -102,13 +105,13 @@ class WandbRun(Tracker):
             self._run.finish(exit_code=exit_code)
         except TimeoutError:
             remember_unreachable()
-            self._warn(f"the server has not taken everything; later: {self._sync_command()}")
+            self._warn(f"the server has not received everything; upload the rest with: {self._sync_command()}")
             return
         if not self._is_offline():
             mark_synced(self._part)
 
     def _start(self, own_id: str, identity: RunIdentity, record: Mapping[str, Any]) -> None:
-        """Online where that is wanted and possible, else offline."""
+        """Starts the run online where that is wanted and possible, else offline."""
         group = self._settings.group or identity.group
         arguments = asdict(identity) | {
             "id": own_id,
@@ -126,7 +129,7 @@ class WandbRun(Tracker):
         except Exception as error:
             if mode == "offline":
                 raise
-            self._warn(f"no server ({first_line(error)}); this run goes on offline")
+            self._warn(f"no server ({first_line(error)}); this run continues offline")
             remember_unreachable()
             wandb.teardown()
             for empty in set(parts_below(self._folder)) - before:
@@ -138,7 +141,7 @@ class WandbRun(Tracker):
         self._run.define_metric("val/elbo", step_metric="epoch", summary="max,last")
 
     def _init_offline(self, arguments: Mapping[str, Any]) -> Any:
-        """After a failed attempt, which holds the run's id in W&B's process until that gives up its requests."""
+        """Starts offline after a failed attempt, which keeps the run's id in use until W&B gives up its requests."""
         deadline = time.monotonic() + _ID_FREE_SECONDS
         while True:
             try:
@@ -165,12 +168,12 @@ class WandbRun(Tracker):
         )
 
     def _earlier_parts_are_there(self) -> bool:
-        """Brings what an interrupted run has left here to the server, so that its rows stay in order.
+        """Uploads what earlier, interrupted parts of this run have left on disk, so that its rows arrive in order.
 
-        False: it cannot be done now, and this part had better be kept beside the earlier ones.
+        False: that is not possible now, so this part must stay offline too.
         """
         if known_unreachable():
-            self._warn("the server did not answer a short while ago; this run goes on offline")
+            self._warn("the server did not answer a short while ago; this run continues offline")
             return False
         earlier = [part for part in parts_below(self._folder / "wandb") if not is_synced(part)]
         if not earlier:
@@ -180,13 +183,13 @@ class WandbRun(Tracker):
             upload(earlier, left)
             if all(map(is_synced, earlier)):
                 return True
-            time.sleep(1)  # the process behind a killed run may still be at its log
-        self._warn("an earlier part of this run cannot be synced now; this run goes on offline")
+            time.sleep(1)  # W&B's process of a killed run may still be writing its log
+        self._warn("an earlier part of this run cannot be synced now; this run continues offline")
         remember_unreachable()
         return False
 
     def _known(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """W&B's settings, without those that this version of it does not have (`x_` ones come and go)."""
+        """W&B's settings, without those that the installed version lacks (names with `x_` come and go)."""
         wanted = {
             "silent": True,
             "console": "off",
@@ -207,7 +210,7 @@ class WandbRun(Tracker):
         return f"wandb sync {online}{os.path.relpath(Path(self._run.dir).parent)}"
 
     def _accepted(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Scalars under names that W&B can hold; a key that it would refuse is named, once, and left out."""
+        """The scalars whose keys W&B accepts; of the keys that it refuses, the first is named in a warning."""
         refused = [key for key in values if not isinstance(key, str) or not key]
         if refused:
             self._warn(f"it refuses the key {refused[0]!r}, which is left out", "key")
@@ -217,19 +220,19 @@ class WandbRun(Tracker):
         try:
             action()
         except Exception as error:
-            self._warn(f"{first_line(error)}. The run goes on; its metrics are in metrics.jsonl")
+            self._warn(f"{first_line(error)}. The run continues; its metrics are in metrics.jsonl")
 
     def _warn(self, problem: str, cause: str = "server") -> None:
-        """One line for each cause, the first time."""
+        """Prints the first problem of each cause, in one line."""
         if cause not in self._warned:
             print(f"W&B: {problem}.", file=sys.stderr, flush=True)
         self._warned.add(cause)
 
 
 def _setter(stop: Event) -> Callable[[], None]:
-    """The dashboard's "Stop run": this run ends at its next epoch, as pruned; others go on.
+    """What the dashboard's "Stop run" calls: this run ends after its epoch, as pruned; others continue.
 
-    A function, not a method: W&B copies its settings deeply, and a copy of the run would be told to stop.
+    A function, not a method: W&B makes a deep copy of its settings, so that a method would stop a copy of the run.
     """
 
     def request() -> None:
@@ -239,7 +242,7 @@ def _setter(stop: Event) -> Callable[[], None]:
 
 
 def run_id(folder: Path) -> str:
-    """The W&B id of the run in a folder: drawn once and kept there, so that a continued run goes on in its own."""
+    """The W&B id of a folder's run: drawn once and kept there, so that a resumed run continues its own page."""
     file = folder / RUN_ID
     if not file.is_file():
         file.write_text(secrets.token_hex(5))

@@ -1,4 +1,4 @@
-"""Whether there is a W&B server to talk to, and with which key. Never a prompt."""
+"""Whether a W&B server can be used, and with which key. Never a prompt."""
 
 import netrc
 import os
@@ -11,12 +11,12 @@ from urllib.parse import urlparse
 from vae.errors import UserError
 
 AGAIN_AFTER_SECONDS = 600.0
-"""A server that did not answer one run is not waited for again, by runs of the same process, for so long."""
+"""For how long the runs of a process do not wait again for a server that did not answer one of them."""
 _unreachable_until = 0.0
 
 
 def wandb_mode(mode: str) -> str:
-    """`auto`: what WANDB_MODE says, else online where a key is configured, else offline. Never a prompt."""
+    """The mode for W&B. `auto`: what WANDB_MODE says, else online where a key is configured, else offline."""
     if mode != "auto":
         return mode
     return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
@@ -38,12 +38,12 @@ def has_key() -> bool:
 
 
 def base_url() -> str:
-    """The server: W&B's own, or the one that WANDB_BASE_URL names."""
+    """The server's address: the one that WANDB_BASE_URL names, else W&B's own."""
     return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
 
 
 def api(timeout_seconds: int = 15) -> Any:
-    """W&B's client, its key accepted by the server. Raises UserError without a key, or where no server answers."""
+    """W&B's client, once the server has accepted the key. Raises UserError without a key, or where none answers."""
     if not has_key():
         raise UserError(f"W&B: there is no key for {base_url()}. Set WANDB_API_KEY, or run `wandb login`.")
     wandb = quiet()
@@ -57,10 +57,10 @@ def api(timeout_seconds: int = 15) -> Any:
 
 
 def quiet() -> Any:
-    """The module `wandb`, told to print nothing: what a person should know is said here, once.
+    """The module `wandb`, set to print nothing: this package prints what a user needs to know, once.
 
-    Its reports about its own errors go to the same server and hold up the end of the process for 20 s when that hangs:
-    they are off, unless WANDB_ERROR_REPORTING=true asks for them.
+    W&B's reports about its own errors are off unless WANDB_ERROR_REPORTING=true asks for them: they go to the same
+    server, and delay the end of the process by 20 s where it hangs.
     """
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
@@ -71,36 +71,36 @@ def quiet() -> Any:
 
 
 def _spare_imports(wandb: Any) -> None:
-    """Keeps W&B from importing what it would only find unused: 0.7 s and 60 MB of each process that has a run.
+    """Keeps W&B from importing what no run here uses: 0.7 s and 60 MB of each process that has a run.
 
     One is pandas, to see whether a picture is a data frame: without it, W&B looks at the name of the type. The other is
-    its package for Launch, to see whether inputs of a job were declared: that package alone can declare them.
-    Where another version of W&B lacks these names, nothing changes.
+    its package for Launch, to see whether inputs of a job were declared, which only that package can do.
+    Where the installed version of W&B lacks these names, nothing changes.
     """
     if hasattr(wandb.util, "pd_available"):
         wandb.util.pd_available = False
-    found = getattr(wandb.Run, "_detect_and_apply_job_inputs", None)
-    if found and not hasattr(found, "spared"):
+    original = getattr(wandb.Run, "_detect_and_apply_job_inputs", None)
+    if original and not hasattr(original, "spared"):
 
         def apply(run: Any) -> None:
             if "wandb.sdk.launch" in sys.modules:
-                found(run)
+                original(run)
 
         apply.spared = True  # type: ignore[attr-defined]
         wandb.Run._detect_and_apply_job_inputs = apply
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, without what follows its first line."""
+    """The first line of an error's message, without its full stop."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def remember_unreachable() -> None:
-    """Later runs of this process need not find out again, at once, that the server is gone."""
+    """Notes that the server does not answer, so that later runs of this process do not wait for it."""
     global _unreachable_until
     _unreachable_until = time.monotonic() + AGAIN_AFTER_SECONDS
 
 
 def known_unreachable() -> bool:
-    """Whether the server failed a run of this process a short while ago."""
+    """Whether the server did not answer a run of this process in the last `AGAIN_AFTER_SECONDS`."""
     return time.monotonic() < _unreachable_until

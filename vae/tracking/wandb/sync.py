@@ -1,4 +1,4 @@
-"""Brings W&B's local runs to its server: those that were offline, and those whose server went away."""
+"""Uploads W&B's local runs to its server: those that were offline, and those whose server stopped answering."""
 
 import os
 import subprocess
@@ -16,10 +16,10 @@ from vae.tracking.wandb.server import api
 
 try:
     import fcntl
-except ImportError:  # not on this system: a run that is going on cannot be told from one that was killed
+except ImportError:  # not on this system: running and killed runs cannot be told apart
     fcntl = None  # type: ignore[assignment]
 RUN_ID = "wandb_run_id"
-"""File in a run's folder: its id in W&B. Locked while the run goes on."""
+"""File in a run's folder with its id in W&B. Locked while the run is running."""
 STALL_SECONDS = 300.0
 AT_ONCE = 4
 _POLL_SECONDS = 0.2
@@ -27,29 +27,34 @@ _POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync has done, in parts of runs: a run that was continued has several."""
+    """What a sync has done, in parts of runs: a run that was resumed has several.
+
+    >>> from vae.tracking.wandb.sync import Synced
+    >>> str(Synced(before=3))
+    'W&B: 0 synced · 3 already there'
+    """
 
     synced: tuple[Path, ...] = ()
     failed: tuple[Path, ...] = ()
-    """Still here and still to be synced: the same command goes on with them."""
+    """Not on the server yet; the same command tries them again."""
     before: int = 0
-    """Were on the server already."""
+    """How many were on the server already."""
     running: tuple[Path, ...] = ()
-    """Of runs that are going on."""
+    """Left out, because their runs are still running."""
 
     def __str__(self) -> str:
         parts = [f"{len(self.synced)} synced"]
-        parts += [f"{self.before} there already"] if self.before else []
+        parts += [f"{self.before} already there"] if self.before else []
         parts += [f"{len(self.running)} left out, still running"] if self.running else []
         parts += [f"{len(self.failed)} failed: the same command tries them again"] if self.failed else []
         return "W&B: " + " · ".join(parts)
 
 
 def sync(folder: Path, stall_seconds: float = STALL_SECONDS) -> Synced:
-    """Syncs every W&B run at or below a folder that is not on the server yet; can be stopped and begun again.
+    """Syncs every W&B run at or below a folder that is not on the server yet; can be stopped and started again.
 
-    Parts of one run go in the order in which they were made. Gives up when `stall_seconds` pass without one more part
-    on the server. Raises UserError for a folder without runs, without a key, or where no server answers.
+    The parts of a run are sent in the order in which they were made. Gives up when `stall_seconds` pass without another
+    part on the server. Raises UserError for a folder without runs, without a key, or where no server answers.
     """
     parts = list(parts_below(folder))
     if not parts:
@@ -66,24 +71,24 @@ def sync(folder: Path, stall_seconds: float = STALL_SECONDS) -> Synced:
 
 
 def parts_below(folder: Path) -> Iterator[Path]:
-    """W&B's folders of runs, `wandb/run-*` and `wandb/offline-run-*`, that hold a log; each once."""
+    """W&B's folders, `wandb/run-*` and `wandb/offline-run-*`, that hold the log of a part of a run; each once."""
     logs = {log.resolve() for log in folder.rglob("*run-*/run-*.wandb")}
     return iter(sorted(log.parent for log in logs))
 
 
 def is_synced(part: Path) -> bool:
-    """Whether the server has all of it: W&B's own mark, which this project also sets when an online run has ended."""
+    """Whether the server has the whole part, by W&B's own mark, which is also set here when an online run ends."""
     return any(part.glob("*.wandb.synced"))
 
 
 def mark_synced(part: Path) -> None:
-    """Sets that mark."""
+    """Sets the mark that `is_synced` looks for."""
     for log in part.glob("*.wandb"):
         log.with_suffix(".wandb.synced").touch()
 
 
 def is_running(part: Path) -> bool:
-    """Whether a process writes to the run that this is a part of."""
+    """Whether a process is writing to the run that this is a part of."""
     file = part.parent.parent / RUN_ID
     if fcntl is None or not file.is_file():
         return False
@@ -96,7 +101,7 @@ def is_running(part: Path) -> bool:
 
 
 def hold(file: Path) -> IO[str]:
-    """Marks a run as going on, until the file is closed or the process ends, however it ends."""
+    """Marks a run as running until the file is closed or the process ends, however it ends."""
     opened = file.open()
     if fcntl is not None:
         fcntl.flock(opened, fcntl.LOCK_SH)
@@ -104,19 +109,19 @@ def hold(file: Path) -> IO[str]:
 
 
 def upload(parts: Sequence[Path], stall_seconds: float) -> None:
-    """Runs `wandb sync` on these until it ends, or until it has stalled."""
+    """Runs `wandb sync` on these parts until it ends, or until `stall_seconds` pass without another one synced."""
     for part in parts:
         for log in part.glob("*.wandb"):
             drop_cut_record(log)
     command = [sys.executable, "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE), *map(str, parts)]
-    # By WANDB_SERVICE it would find the process behind this one's runs, in which their ids are taken.
+    # WANDB_SERVICE would lead it to W&B's process of the runs in here, in which their ids are in use.
     environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"} | {"WANDB_MODE": "online"}
     with _started(command, environment) as process:
         count, since = 0, time.monotonic()
         while process.poll() is None and time.monotonic() - since < stall_seconds:
-            now = sum(map(is_synced, parts))
-            if now > count:
-                count, since = now, time.monotonic()
+            new_count = sum(map(is_synced, parts))
+            if new_count > count:
+                count, since = new_count, time.monotonic()
             time.sleep(_POLL_SECONDS)
 
 
