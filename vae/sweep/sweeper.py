@@ -65,14 +65,14 @@ def sweep(
     setup_globals()
     try:
         setup = checked_setup(HydraProgram(context, task, config), arguments)
-        return _Sweep(setup, begin(setup)).run(open_report)
+        return _Sweep(setup, open_ledger(setup)).run(open_report)
     except UserError as error:
         sweep_error = SweepError(str(error))
         sweep_error.exit_code = error.exit_code
         raise sweep_error from error
 
 
-def begin(setup: Setup) -> Ledger:
+def open_ledger(setup: Setup) -> Ledger:
     """Opens the study, records the command in it, and queues the configurations with which it begins."""
     settings, place, goal = setup.settings, setup.place, setup.policy.goal
     if settings.storage is None:
@@ -116,7 +116,7 @@ class _Sweep:
                 ended = counts[RunState.COMPLETE] + counts[RunState.PRUNED]
                 say(f"\nstopped after {ended} of {total:g} trials; nothing is lost. Resume with the same command.")
             finally:
-                sum_up(self.setup, self.ledger, self.confirmed, say, width=board.width)
+                sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
         if interrupted:
             raise SystemExit(130)
         best = best_trials(self.ledger.study, self.confirmed)
