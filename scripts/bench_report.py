@@ -150,17 +150,17 @@ def opening_seconds(page: Path) -> float | None:
     if not available():
         return None
     with chromium() as window:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         window.get(page.as_uri())
         window.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
 
 def seconds_of(action: object) -> float:
     """How long an action takes."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     action()  # type: ignore[operator]
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def spread(seconds: list[float]) -> str:

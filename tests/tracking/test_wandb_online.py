@@ -135,7 +135,7 @@ def test_a_server_that_goes_away_in_training_gets_everything_by_the_printed_comm
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert err.count("\n") == 1, err
-    command = err.strip().partition("later: ")[2].rstrip(".")
+    command = err.strip().partition("the rest with: ")[2].rstrip(".")
     assert command.startswith("wandb sync --include-online run/wandb/run-")
     (run,) = server.runs.values()
     assert len(run.series("val/elbo")) < 60
