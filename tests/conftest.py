@@ -24,7 +24,7 @@ def mnist_root() -> Path:
 def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Runs `python -m vae ARGUMENTS` in this process, in an empty folder: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # which the command sets, and the next test must not inherit
 
     def call(*arguments: str, main: Callable[[], object] | None = None) -> Result:
         from hydra.core.global_hydra import GlobalHydra
@@ -33,6 +33,7 @@ def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", ["vae", *arguments])
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, "vae", *arguments])
         try:
             (main or train.main)()
             code = 0

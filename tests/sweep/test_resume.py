@@ -97,8 +97,15 @@ def wait_for_steps(process: subprocess.Popen, app, more: int) -> bool:
 
 def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
     """Its worker processes, not multiprocessing's own helper."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [p for p in found if "spawn_main" in " ".join(p.cmdline())]
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended since
+        return False
 
 
 def check_complete(app, total: int) -> None:
