@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from vae.cli.exits import fail
-from vae.errors import UserError
+from vae.cli.exits import mistakes_explained
 from vae.files import write_whole, writing
 from vae.text import precise_text, short_keys
 
@@ -35,10 +34,8 @@ def main() -> None:
     )
     parser.add_argument("--html", default=str(DEFAULT_PAGE), metavar="FILE", help=f"the report ({DEFAULT_PAGE})")
     arguments = parser.parse_args()
-    try:
+    with mistakes_explained():
         compare_runs(arguments.folders, arguments.csv, Path(arguments.html))
-    except UserError as error:
-        fail(error)
 
 
 def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> None:
@@ -52,9 +49,8 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     Raises UserError for a folder that cannot be used.
     """
     from vae.report.read.places import read_comparison
-    from vae.report.show.columns import Column, columns
+    from vae.report.show.columns import REASON_COLUMN, Column, columns
     from vae.report.show.page import by_rank, write_page
-    from vae.sweep.attributes import REASON
 
     records = read_comparison(folders)
     with writing(page):
@@ -71,7 +67,7 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
         with writing(Path("standard output")):
             csv.writer(sys.stdout).writerows([heads, *rows])
         return
-    short = [place for place, column in enumerate(table) if column.shown and column.name != REASON]
+    short = [place for place, column in enumerate(table) if column.shown and column.name != REASON_COLUMN]
     print_table([heads[place] for place in short], [[row[place] for place in short] for row in rows])
     if not records.keys:
         print("the configs do not differ")

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from vae.cli.exits import fail
+from vae.cli.exits import mistakes_explained
 from vae.errors import UserError
 from vae.report.watch import WRITE_EVERY_SECONDS, watch_folder, write_report
 
@@ -25,7 +25,7 @@ def main() -> None:
         "--every", type=float, default=WRITE_EVERY_SECONDS, metavar="SECONDS", help="with --watch: how often"
     )
     arguments = parser.parse_args()
-    try:
+    with mistakes_explained():
         if arguments.watch:
             watch_folder(Path(arguments.folder), arguments.every)
             return
@@ -34,8 +34,6 @@ def main() -> None:
             upload_runs(arguments.folder)
         if arguments.wandb:
             publish_pages(arguments.folder)
-    except UserError as error:
-        fail(error)
 
 
 def upload_runs(study: str) -> None:

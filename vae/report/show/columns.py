@@ -9,6 +9,8 @@ from vae.sweep.attributes import FOLDER, REASON
 
 SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")
 """Facts that a table shows at once, where runs have them; the others are shown on demand."""
+REASON_COLUMN = REASON
+"""Why a run ended as it did."""
 LEFT_OUT = ("value", "trial", "state", REASON, FOLDER)
 """Facts that already have a column of their own, or are a link."""
 
@@ -40,5 +42,5 @@ def columns(records: Records) -> list[Column]:
     ordered = sorted(names, key=lambda name: (SHOWN.index(name) if name in SHOWN else len(SHOWN), name))
     made += [Column(name, "fact", [of_run.get(name) for of_run in facts]) for name in ordered]
     if any(run.reason for run in runs):
-        made.append(Column(REASON, "fact", [run.reason or None for run in runs]))
+        made.append(Column(REASON_COLUMN, "fact", [run.reason or None for run in runs]))
     return made

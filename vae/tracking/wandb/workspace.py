@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vae.errors import UserError
-from vae.text import last_part
 from vae.tracking.wandb.server import api, first_line
 
 PICTURES = ("samples", "reconstructions", "latent_plane", "latent_pca", "curves")
@@ -148,8 +147,12 @@ def _parameter(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _config_path(key: str, given: Mapping[str, Any]) -> list[str]:
     """Where W&B's config holds a key's value; of a swept group it is the option's name."""
-    names = any(isinstance(value, str) for value in given.get("values", ()))
-    return [key, "name"] if "." not in key and names else key.split(".")
+    return [key, "name"] if _is_group(key, given) else key.split(".")
+
+
+def _is_group(key: str, given: Mapping[str, Any]) -> bool:
+    """Whether the options of a config group were swept, by their names."""
+    return "." not in key and any(isinstance(value, str) for value in given.get("values", ()))
 
 
 def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
@@ -186,8 +189,7 @@ def _panels(reports: Any, study: PublishedStudy) -> dict[str, list[Any]]:
 
 
 def _column(reports: Any, key: str, given: Mapping[str, Any]) -> Any:
-    path = _config_path(key, given)
-    return reports.SummaryMetric(key) if path[-1] != last_part(key) else reports.Config(key)
+    return reports.SummaryMetric(key) if _is_group(key, given) else reports.Config(key)
 
 
 def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
@@ -213,7 +215,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
 
 
 def _pinned(key: str, given: Mapping[str, Any]) -> str:
-    return f"summary:{key}" if _config_path(key, given)[-1] != last_part(key) else f"config:{key}"
+    return f"summary:{key}" if _is_group(key, given) else f"config:{key}"
 
 
 def _report(reports: Any, study: PublishedStudy) -> Any:
