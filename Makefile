@@ -1,10 +1,10 @@
-# `make` alone prints this list. Every target does its own set-up in .venv.
+# `make` alone lists the targets. Each sets up what it needs in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench bench-report docs dashboard clean
+.PHONY: help demo test check slow bench bench-report docs docs-site dashboard clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -20,10 +20,10 @@ check: .venv/.installed  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-slow: .venv/.installed  ## tests that take minutes; those of real MNIST need VAE_DATA
+slow: .venv/.installed  ## tests that take minutes; those on real MNIST need VAE_DATA
 	$(BIN)/python -m pytest -m slow
 
-bench: .venv/.installed  ## an epoch beside a plain loop's, start-up time, memory; what W&B costs; writes results/bench_*.json
+bench: .venv/.installed  ## an epoch compared with a plain loop's, start-up time, memory, the cost of W&B; writes results/bench_*.json
 	$(BIN)/python scripts/bench_epoch.py
 	$(BIN)/python scripts/bench_tracking.py
 
@@ -37,6 +37,9 @@ docs: .venv/.installed  ## the pictures of the documentation; needs MNIST and ch
 	cp results/reproduced/classic/curves.png docs/pictures/curves.png
 	$(BIN)/python scripts/draw_pictures.py
 
+docs-site: .venv/.docs  ## the documentation as a site in site/; fails at a broken link or anchor
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+
 STUDY_DB = $(if $(STUDY),multirun/$(STUDY)/study.db,$(shell ls -t multirun/*/study.db* 2>/dev/null | head -1 | sed 's/-[a-z]*$$//'))
 PORT ?= 8080
 
@@ -45,12 +48,16 @@ dashboard: .venv/.dashboard  ## Optuna's live page of the newest study, or of ST
 	$(BIN)/optuna-dashboard --port $(PORT) "sqlite:///$(STUDY_DB)"
 
 clean:  ## removes .venv and caches, keeps results
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info .coverage
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist site *.egg-info .coverage
 
 .venv/.installed: setup.cfg setup.py pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@
+
+.venv/.docs: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	@touch $@
 
 .venv/.dashboard: .venv/.installed

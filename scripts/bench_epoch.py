@@ -1,4 +1,4 @@
-"""An epoch with its validation, here and in a plain loop, in turn in one process; start-up time and memory.
+"""Times an epoch with validation, here and in a plain loop, in turn in one process; also start-up time and memory.
 
     python scripts/bench_epoch.py [REPETITIONS]
 
@@ -24,12 +24,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import ToTensor
 
-from vae import models, optimizers
-from vae.data import Batches, Split, Splits, load
-from vae.device import autocast_for, resolve_precision
+from vae import models
+from vae.config.schema import AdamConfig, DataConfig
+from vae.data import Batches, Split, Splits, load_splits
 from vae.objectives import Elbo
-from vae.provenance import processor
-from vae.trainer import evaluate, train_epoch
+from vae.run.provenance import processor
+from vae.training import optimizers
+from vae.training.device import autocast_for, resolve_precision
+from vae.training.loop import Step, train_epoch
+from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
 BATCH = 128
@@ -98,29 +101,28 @@ def plain_loop(splits: Splits) -> Epoch:
 
 
 def this_project(splits: Splits) -> Epoch:
-    """The same with the parts that `fit()` uses."""
+    """The same training with the parts that `fit()` uses."""
     model = models.VAE(20, 400)
-    optimizer = optimizers.build("adam", model.parameters(), lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8)
+    optimizer = optimizers.build(AdamConfig(lr=1e-3), model.parameters())
     generator = torch.Generator().manual_seed(0)
-    train, validation = Batches(splits.train, BATCH, generator), Batches(splits.validation, 1000)
-    autocast = autocast_for("auto", CPU)
+    train, step = Batches(splits.train, BATCH, generator), Step(autocast=autocast_for("auto", CPU))
 
     def epoch() -> float:
-        train_epoch(model, train, Elbo(), optimizer, generator=generator, autocast=autocast)
-        return -evaluate(model, validation).elbo
+        train_epoch(model, train, Elbo(), optimizer, generator, step)
+        return -evaluate(model, splits.validation).elbo
 
     return epoch
 
 
 def timed(epoch: Epoch) -> tuple[float, float]:
-    """Seconds, validation loss."""
+    """Seconds that an epoch takes, and its validation loss."""
     started = time.perf_counter()
     loss = epoch()
     return time.perf_counter() - started, loss
 
 
 def command(*arguments: str, folder: Path) -> tuple[float, float]:
-    """Seconds and largest resident memory (MB) of `python -m vae ARGUMENTS`."""
+    """Seconds that `python -m vae ARGUMENTS` takes, and its largest resident memory in MB."""
     started = time.time()
     process = subprocess.Popen([sys.executable, "-m", "vae", *arguments], cwd=folder, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -130,25 +132,29 @@ def command(*arguments: str, folder: Path) -> tuple[float, float]:
 
 
 def start_up(data: str, repetitions: int) -> dict[str, float]:
-    """Medians: seconds of --help, seconds until the first step's metrics are on disk, memory of an epoch."""
-    help_s, first_s, memory = [], [], []
+    """Median seconds of --help and until the first step's metrics are on disk; the largest memory of an epoch."""
+    help_seconds, first_step_seconds, memory = [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i in range(repetitions):
-            help_s.append(command("--help", folder=folder)[0])
+            help_seconds.append(command("--help", folder=folder)[0])
             one = (f"data={data}", "tracking=none", "trainer.epochs=1")
             before = time.time()
             command(*one, "data.train_images=128", f"hydra.run.dir=first{i}", folder=folder)
-            first_s.append((folder / f"first{i}/metrics.jsonl").stat().st_mtime - before)
+            first_step_seconds.append((folder / f"first{i}/metrics.jsonl").stat().st_mtime - before)
         memory.append(command(*one, "hydra.run.dir=memory", folder=folder)[1])
-    medians = statistics.median(help_s), statistics.median(first_s), max(memory)
-    return dict(zip(("help_seconds", "first_step_seconds", "resident_mb"), medians, strict=True))
+    return {
+        "help_seconds": statistics.median(help_seconds),
+        "first_step_seconds": statistics.median(first_step_seconds),
+        "resident_mb": max(memory),
+    }
 
 
 def main() -> None:
+    """Runs both loops in turn, prints a table, and writes results/bench_epoch.json."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     data, held_out = ("mnist", 10_000) if os.environ.get("VAE_DATA") else ("mnist_5k", 500)
-    splits = load(name=data, root=None, batch_size=BATCH, validation="test" if data == "mnist" else held_out)
+    splits = load_splits(DataConfig(data, validation="test" if data == "mnist" else held_out))
     rows: dict[str, list[tuple[float, float]]] = {"plain loop": [], "this project": []}
     for seed in range(repetitions):
         torch.manual_seed(seed)
@@ -156,7 +162,7 @@ def main() -> None:
         for _ in range(EPOCHS):
             for name, epoch in loops.items():
                 rows[name].append(timed(epoch))
-    seconds = {name: [s for s, _ in measured] for name, measured in rows.items()}
+    seconds = {name: [elapsed for elapsed, _ in measured] for name, measured in rows.items()}
     final = {name: [loss for _, loss in measured[EPOCHS - 1 :: EPOCHS]] for name, measured in rows.items()}
     ratios = [a / b for a, b in zip(seconds["plain loop"], seconds["this project"], strict=True)]
     machine = f"{processor()}, {torch.get_num_threads()} threads, {resolve_precision('auto', CPU)}"

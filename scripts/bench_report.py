@@ -1,8 +1,8 @@
-"""What the report of a large study costs: seconds to write it, its size, seconds until a browser has it open.
+"""Measures the report of a large study: seconds to write it, its size, seconds until a browser has opened it.
 
     python scripts/bench_report.py [--trials 1000] [--runs 3] [--live]
 
-With --live instead: whether a report that is kept up to date slows a sweep, with and without it in turn.
+With --live instead: whether a report that is kept up to date slows a sweep; sweeps with and without it, in turn.
 
 The study is made up (random draws, a smooth objective, a third of the trials pruned); the pictures and the rows of
 metrics are those of one real run on the embedded digits, copied into every trial's folder.
@@ -25,8 +25,9 @@ from headless import available, chromium
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from vae.provenance import processor
-from vae.report import read, write_page
+from vae.report.read.places import read_records
+from vae.report.show.page import write_page
+from vae.run.provenance import processor
 
 SPACE = {
     "model.latent_size": IntDistribution(2, 64, log=True),
@@ -43,29 +44,28 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--live", action="store_true")
-    given = parser.parse_args()
-    if given.live:
-        live(given.runs)
+    arguments = parser.parse_args()
+    runs = arguments.runs
+    if arguments.live:
+        live(runs)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "made_up"
-        make_study(folder, given.trials)
-        command = [sys.executable, "-m", "vae.report_cli", str(folder)]
-        whole = [
-            seconds_of(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(given.runs)
-        ]
-        inside = [seconds_of(lambda: write_page(read(folder), folder / "report.html")) for _ in range(given.runs)]
+        make_study(folder, arguments.trials)
+        command = [sys.executable, "-m", "vae.cli.report", str(folder)]
+        whole = [seconds_of(lambda: subprocess.run(command, check=True, capture_output=True)) for _ in range(runs)]
         page = folder / "report.html"
-        print(f"{processor()}; {given.trials:,} trials, n = {given.runs}")
-        print(f"vae-report, as a command   {told(whole)}")
-        print(f"  without starting Python, pictures remembered after the first  {told(inside)}")
+        inside = [seconds_of(lambda: write_page(read_records(folder), page)) for _ in range(runs)]
+        print(f"{processor()}; {arguments.trials:,} trials, n = {runs}")
+        print(f"vae-report, as a command   {spread(whole)}")
+        print(f"  without starting Python, pictures remembered after the first  {spread(inside)}")
         print(f"size                       {page.stat().st_size / 1e6:.1f} MB")
-        opened = [opening_seconds(page) for _ in range(given.runs)]
-        print(f"open in headless Chromium  {told([s for s in opened if s])}" if all(opened) else "no Chromium here")
+        opened = [opening_seconds(page) for _ in range(runs)]
+        print(f"open in headless Chromium  {spread(list(filter(None, opened)))}" if all(opened) else "no Chromium here")
 
 
 def live(runs: int) -> None:
-    """One sweep with two slots, its report written every two seconds and not at all, in turn."""
+    """Sweeps in two slots, with a report every two seconds and without one, in turn."""
     seconds: dict[str, list[float]] = {"2": [], "null": []}
     for _ in range(runs):
         for every, measured in seconds.items():
@@ -78,13 +78,13 @@ def live(runs: int) -> None:
                 measured.append((ended - min(t.datetime_start for t in trials if t.datetime_start)).total_seconds())
     print(f"{processor()}; 16 trials, 2 slots, n = {runs} each, in turn; from the first start to the last end")
     for every, measured in seconds.items():
-        print(f"{'no report' if every == 'null' else f'report every {every} s':20} {told(measured)}")
+        print(f"{'no report' if every == 'null' else f'report every {every} s':20} {spread(measured)}")
     ratio = statistics.median(seconds["2"]) / statistics.median(seconds["null"])
     print(f"with : without      {ratio:.3f}")
 
 
 def make_study(folder: Path, trials: int) -> None:
-    """A study.db and a folder per trial, as a sweep leaves them."""
+    """Makes a study.db and a folder per trial, as a sweep leaves them."""
     run = real_run(folder.parent)
     folder.mkdir()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -130,7 +130,7 @@ def make_trial(draw: random.Random) -> FrozenTrial:
 
 
 def real_run(folder: Path) -> Path:
-    """One short real run, for its pictures."""
+    """Makes one short real run, for its pictures, and returns its folder."""
     place = folder / "real"
     command = [
         sys.executable,
@@ -146,25 +146,25 @@ def real_run(folder: Path) -> Path:
 
 
 def opening_seconds(page: Path) -> float | None:
-    """Until the page has built its table and is drawn; None without a browser."""
+    """Seconds until the page has built its table and is drawn; None without a browser."""
     if not available():
         return None
     with chromium() as window:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         window.get(page.as_uri())
         window.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => setTimeout(done))")
-        return time.perf_counter() - begun
+        return time.perf_counter() - started
 
 
 def seconds_of(action: object) -> float:
-    """How long it takes."""
-    begun = time.perf_counter()
+    """How long an action takes."""
+    started = time.perf_counter()
     action()  # type: ignore[operator]
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
-def told(seconds: list[float]) -> str:
-    """Median and extremes."""
+def spread(seconds: list[float]) -> str:
+    """Median and extremes, as text."""
     return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
 
 

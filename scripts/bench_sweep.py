@@ -1,6 +1,6 @@
-"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth]`, all of them without a name.
+"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth]`; without a name, all of them.
 
-The machine is noisy: only ratios within one run count.
+On a noisy machine only ratios within one run count.
 """
 
 import json
@@ -38,11 +38,11 @@ if __name__ == "__main__":
 
 
 NO_REPORT = "hydra.sweeper.report_every_seconds=null"
-"""The report has a process of its own, which would be measured as well."""
+"""Turns the report off: it has a process of its own, which would be measured as well."""
 
 
 def run(folder: Path, *command: str) -> float:
-    """Runs a Python program with this project on its path; seconds of wall time."""
+    """Runs a Python program with this project on its path. Returns seconds of wall time."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     env = {**os.environ, "PYTHONPATH": path, "WANDB_MODE": "offline"}
     began = time.perf_counter()
@@ -58,7 +58,7 @@ def trials_of(folder: Path, name: str) -> list[FrozenTrial]:
 
 
 def busy_share(spans: Sequence[tuple[float, float]], slots: int) -> float:
-    """Share of the slots' time that is spent in jobs, between the first start and the last job's start."""
+    """Share of the slots' time that is spent in jobs, from the first job's start to the last job's start."""
     first, last = min(began for began, _ in spans), max(began for began, _ in spans)
     busy = sum(min(ended, last) - began for began, ended in spans)
     return busy / (slots * (last - first))
@@ -127,16 +127,16 @@ def ways(folder: Path) -> None:
         chosen = f"hydra/sweeper/pruner={pruner}"
         pruned[name] = run(folder, "-m", "vae", "-m", "sweep=random", f"study={name}", *common, *limits, chosen)
     trials = trials_of(folder, "plain")
-    loop, found = 0.0, []
+    loop_seconds, loop_values = 0.0, []
     for trial in trials:
         home = f"loop/{trial.number}"
         values = [f"{key}={value}" for key, value in trial.params.items()]
-        loop += run(folder, "-m", "vae", *common, *values, f"hydra.run.dir={home}")
-        found.append(json.loads((folder / home / "summary.json").read_text())["value"])
+        loop_seconds += run(folder, "-m", "vae", *common, *values, f"hydra.run.dir={home}")
+        loop_values.append(json.loads((folder / home / "summary.json").read_text())["value"])
     print(f"  {data}, {count} trials of {epochs} epochs, {len(os.sched_getaffinity(0))} cores")
     whole = count * epochs
     rows = [
-        ("a fresh process per trial", loop, max(found), whole),
+        ("a fresh process per trial", loop_seconds, max(loop_values), whole),
         ("slots", plain, max(t.value for t in trials), whole),
     ]
     for name, seconds in pruned.items():
@@ -147,15 +147,15 @@ def ways(folder: Path) -> None:
     for name, seconds, best, trained in rows:
         rate = count / seconds * 3600
         cells = [f"{name:27} {seconds:7.1f} s", f"best {best:9.2f}", f"{rate:6.0f} trials/h"]
-        print("  " + "   ".join([*cells, f"{loop / seconds:.1f} times", f"{trained} epochs"]))
+        print("  " + "   ".join([*cells, f"{loop_seconds / seconds:.1f} times", f"{trained} epochs"]))
 
 
 def growth(folder: Path) -> None:
     """Milliseconds of ask and tell with n trials in the study: four keys, trivial objective."""
-    from vae.sweep.ledger import Ledger
-    from vae.sweep.samplers import make_sampler
-    from vae.sweep.space import read_space
-    from vae.sweep.storage import absolute, open_storage
+    from vae.sweep.space.samplers import make_sampler
+    from vae.sweep.space.space import read_space
+    from vae.sweep.study.ledger import Ledger
+    from vae.sweep.study.storage import absolute, open_storage
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = read_space({f"x{i}": "interval(0,1)" for i in range(4)}, [])
@@ -177,8 +177,10 @@ def growth(folder: Path) -> None:
 
 
 def _ask_and_tell(ledger: "Ledger", keys: Sequence[str]) -> float:  # noqa: F821  (imported where it is used)
+    from vae.sweep.study.ledger import Goal
+
     began = time.perf_counter()
-    trial = ledger.take(float("1e9"), exhaustive=False)
+    trial = ledger.take(Goal(1e9))
     assert trial is not None
     ledger.finish(trial.number, TrialState.COMPLETE, [sum(trial.suggest_float(key, 0, 1) for key in keys)])
     return time.perf_counter() - began
@@ -188,7 +190,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {"idle": idle, "overhead": overh
 
 
 def main() -> None:
-    """Runs the benchmarks that are named."""
+    """Runs the benchmarks that are named on the command line."""
     for name in sys.argv[1:] or BENCHMARKS:
         print(f"{name}: {(BENCHMARKS[name].__doc__ or '').strip()}")
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,11 @@
-"""What W&B costs: training runs with tracking=wandb (offline) and tracking=none, in turn, each a process of its own.
+"""Measures what W&B costs: runs with tracking=wandb (offline) and tracking=none, in turn, each in its own process.
 
     python scripts/bench_tracking.py [REPETITIONS] [EPOCHS]
 
-MNIST where VAE_DATA has it, else the 5,000 embedded images. The whole process counts: imports, W&B's start and end,
-test, pictures. Processor time, with W&B's own process, is what other work on the machine disturbs least. W&B's cost
-hardly grows with the epochs: on a noisy machine many short pairs tell its seconds, a few long ones the share that they
-are.
+MNIST where VAE_DATA has it, else the 5,000 embedded images. The whole process is measured: imports, W&B's start and
+end, test, pictures. Processor time, which includes W&B's own process, is disturbed least by other work on the machine.
+W&B's cost hardly grows with the epochs: on a noisy machine many short pairs measure its seconds, a few long ones its
+share of a run.
 """
 
 import json
@@ -21,13 +21,13 @@ from pathlib import Path
 
 import torch
 
-from vae.provenance import processor
+from vae.run.provenance import processor
 
 WAYS = ("none", "wandb")
 
 
 def run(tracking: str, folder: Path, data: str, epochs: int) -> tuple[float, float]:
-    """Seconds of the whole process by the clock, and of processor time."""
+    """Runs a training in its own process. Returns its seconds by the clock, and of processor time."""
     command = [sys.executable, "-m", "vae", f"data={data}", f"tracking={tracking}", f"trainer.epochs={epochs}"]
     environment = {**os.environ, "WANDB_MODE": "offline"}
     started = time.perf_counter()
@@ -39,6 +39,7 @@ def run(tracking: str, folder: Path, data: str, epochs: int) -> tuple[float, flo
 
 
 def main() -> None:
+    """Runs the pairs, prints tables, and writes results/bench_tracking.json."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     epochs = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     data = "mnist" if os.environ.get("VAE_DATA") else "mnist_5k"

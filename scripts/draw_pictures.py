@@ -2,7 +2,7 @@
 
     python scripts/draw_pictures.py            (make docs)
 
-A few minutes on two cores. The sweep lies in multirun/pictures; delete it to have it made anew.
+Takes a few minutes on two cores. The sweep is kept in multirun/pictures; delete it to run it again.
 """
 
 import subprocess
@@ -29,16 +29,16 @@ SWEEP = (
 )
 WIDTH, HEIGHT = 1100, 900
 COLOURS = 96
-"""Of a palette: a page needs few, and the repository stays small."""
+"""Colours of a picture's palette: a page needs few, and the repository stays small."""
 
 
 def main() -> None:
-    """Runs the sweep unless it is there, and takes the pictures."""
+    """Runs the sweep unless it has been run, and takes the pictures."""
     if not available():
         sys.exit("no browser: install Debian's packages chromium and chromium-driver.")
     if not (STUDY / "best.yaml").is_file():
         subprocess.run([sys.executable, "-m", "vae", *SWEEP], cwd=ROOT, check=True)
-    subprocess.run([sys.executable, "-m", "vae.report_cli", str(STUDY)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "vae.cli.report", str(STUDY)], cwd=ROOT, check=True)
     with chromium() as window:
         set_view(window, WIDTH, HEIGHT)
         window.get((STUDY / "report.html").as_uri())
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def brush(window: Any) -> None:
-    """Keeps the upper third of the objective."""
+    """Selects the upper part of the objective's axis in the parallel coordinates."""
     from selenium.webdriver import ActionChains
 
     axis = window.find_elements("css selector", "#parallel .hit")[-1]
@@ -71,7 +71,7 @@ def brush(window: Any) -> None:
 
 
 def take(window: Any, name: str, first: str, last: str | None = None) -> None:
-    """The page from the top of one element to the end of another, as docs/pictures/NAME.png."""
+    """Saves the page from the top of one element to the end of another as docs/pictures/NAME.png."""
     for chart in window.find_elements("css selector", ".chart"):
         window.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
         time.sleep(0.2)
@@ -88,7 +88,7 @@ def take(window: Any, name: str, first: str, last: str | None = None) -> None:
 
 
 def save(base64_png: str, path: Path) -> None:
-    """With a small palette."""
+    """Saves a picture with a small palette."""
     import base64
     import io
 

@@ -1,4 +1,4 @@
-"""A headless Chromium for the scripts and tests that look at a report: Debian's `chromium` and `chromium-driver`."""
+"""A headless Chromium for scripts and tests that open a report: Debian's `chromium` and `chromium-driver`."""
 
 import shutil
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def available() -> bool:
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A selenium WebDriver that keeps the logs of console and network, as long as the context lasts."""
+    """A selenium WebDriver, open until the block ends, which keeps the logs of console and network."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -42,7 +42,7 @@ def chromium() -> Iterator[Any]:
 
 
 def set_view(window: Any, width: int, height: int, dark: bool = False) -> None:
-    """The page's size in pixels and the reader's theme; below 500 pixels it is a telephone's."""
+    """Sets the page's size in pixels and the reader's theme; a width below 500 pixels is a phone's."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
     window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]

@@ -1,6 +1,6 @@
 """Runs one experiment and prints what was expected, what was obtained, and the verdict: reproduce.py NAME."""
 
-from vae.reproduction import main
+from vae.cli.reproduce import main
 
 if __name__ == "__main__":
     main()

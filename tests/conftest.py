@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,7 @@ os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from support import Result
 
 
 @pytest.fixture(scope="session")
@@ -23,49 +21,24 @@ def mnist_root() -> Path:
 
 
 @pytest.fixture
-def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., "Result"]:
+def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Runs `python -m vae ARGUMENTS` in this process, in an empty folder: exit code, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # which the command sets, and the next test must not inherit
 
     def call(*arguments: str, main: Callable[[], object] | None = None) -> Result:
         from hydra.core.global_hydra import GlobalHydra
 
-        from vae import cli
+        from vae.cli import train
 
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", ["vae", *arguments])
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, "vae", *arguments])
         try:
-            (main or cli.main)()
+            (main or train.main)()
             code = 0
         except SystemExit as stop:
             code = int(stop.code or 0)
         return Result(code, *capfd.readouterr())
 
     return call
-
-
-class Result:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    def __repr__(self) -> str:
-        return f"exit code {self.code}\n{self.out}\n{self.err}"
-
-
-def start(folder: Path, *arguments: str, **env: str) -> "subprocess.Popen[str]":
-    """`python -m vae ARGUMENTS` as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "vae", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**env),
-    )
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The environment of a process started by a test: the checkout on its path, no tracebacks asked for."""
-    inherited = {name: value for name, value in os.environ.items() if name != "HYDRA_FULL_ERROR"}
-    return {**inherited, "PYTHONPATH": str(ROOT), **more}

@@ -1,6 +1,6 @@
 """Variational Autoencoder research sweeps: compose from YAML, train, sweep, compare.
 
-Names are loaded when they are first used: `import vae` costs no torch import.
+Each name is imported when it is first used: `import vae` does not import torch.
 """
 
 from importlib import import_module
@@ -10,10 +10,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "VAE": "vae.models",
-    "load": "vae.run",
+    "load": "vae.run.load",
     "loss_function": "vae.functional",
-    "test": "vae.classic",
-    "train": "vae.classic",
+    "test": "vae.run.classic",
+    "train": "vae.run.classic",
 }
 __all__ = ["VAE", "__version__", "load", "loss_function", "test", "train"]
 

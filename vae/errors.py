@@ -1,8 +1,8 @@
-"""What went wrong, for a person: what was given, what is allowed, where, and what to do next."""
+"""Errors that a user can act on: a message says what was given, what is allowed, where, and what to do next."""
 
 
 class UserError(Exception):
-    """A mistake that a message can mend; the command line prints it without a traceback and exits with `exit_code`."""
+    """A mistake that the user can correct: a command prints the message, no traceback, and exits with `exit_code`."""
 
     exit_code = 2
 
@@ -26,4 +26,4 @@ class OutOfMemoryError(UserError):
 
 
 class Pruned(Exception):  # noqa: N818  (a verdict, not a mistake)
-    """The study told this trial to stop: it ends cleanly, as pruned."""
+    """The study, or W&B's dashboard, has stopped this trial: it ends cleanly, as pruned."""

@@ -1,4 +1,4 @@
-"""How files are written: whole or not at all, and what goes wrong is said with the file's name."""
+"""Files are written whole or not at all, and an error names the file."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from vae.errors import StorageError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Around the writing of a file: an OSError (disk full, no permission) becomes a StorageError that names it."""
+    """Turns an OSError raised while `path` is written (disk full, no permission) into a StorageError that names it."""
     try:
         yield
     except OSError as error:
@@ -19,7 +19,12 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, write: Callable[[TextIO], object]) -> None:
-    """A text file, whole or not at all, also when the process is killed in the middle. Raises StorageError."""
+    """Writes a text file whole or not at all, even if the process is killed meanwhile. Raises StorageError.
+
+    Args:
+        path: The file. A temporary file beside it takes its place when it is complete.
+        write: Called with the open file.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with writing(path):
         try:

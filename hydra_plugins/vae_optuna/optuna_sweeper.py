@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: a thin shim that Hydra's plugin scan imports. All the work is done in vae.sweep."""
+"""`hydra/sweeper=optuna`: the class that Hydra's plugin scan imports. The work is done in vae.sweep."""
 
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -13,28 +13,31 @@ from vae.sweep import options, settings
 
 
 class OptunaSweeper(Sweeper):
-    """Hands what Hydra gives to vae.sweep.sweeper; optuna is imported when a sweep begins, not before."""
+    """Hands over to vae.sweep.sweeper; optuna is not imported before a sweep begins."""
 
     def __init__(self, **options: Any) -> None:
         self.options = options
         self.context: HydraContext | None = None
         self.task: TaskFunction | None = None
+        self.config: DictConfig | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        from vae.sweep import sweeper
+        from vae.report.live import LiveReport
+        from vae.sweep.sweeper import sweep
 
-        return sweeper.sweep(self.context, self.task, self.config, arguments)
+        assert self.context is not None and self.task is not None and self.config is not None  # noqa: PT018
+        return sweep(self.context, self.task, self.config, arguments=arguments, open_report=LiveReport)
 
 
 if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
 
     class PublishedSweeper(OptunaSweeper):
-        """The same under the name that configs written for the published plugin give as `_target_`."""
+        """The same under the `_target_` of configs that were written for the published plugin."""
 
-    # Hydra finds a plugin by its module and name, and makes it by its module and qualified name.
+    # Hydra looks a plugin up by its module and name, and imports it by its module and qualified name.
     PublishedSweeper.__module__ = "hydra_plugins"
     PublishedSweeper.__name__ = "hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
     PublishedSweeper.__qualname__ = "vae_optuna.optuna_sweeper.OptunaSweeper"
@@ -46,7 +49,7 @@ def register() -> None:
     store.store(group="hydra/sweeper", name="optuna", node=settings.Sweeper, provider="vae_optuna")
     for group, table in (("sampler", options.SAMPLERS), ("pruner", options.PRUNERS)):
         for name, typed in table.items():
-            # Open to any key: vae.sweep.samplers refuses what is wrong and lists what there is, Hydra would not.
+            # Open to any key: the sweep refuses an unknown one and lists the choices, which Hydra would not do.
             node = OmegaConf.create(asdict(typed()), flags={"struct": False})
             store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="vae_optuna")
 

@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from PIL import Image
 
-from vae.sweep.trial import FACTS
+from vae.sweep.attributes import FACTS, FOLDER, LEASE, REASON
 
 SPACE = {
     "model.latent_size": IntDistribution(2, 64, log=True),
@@ -41,7 +41,7 @@ class Study:
         rows = [{"epoch": e, "val/elbo": v, "val/rate": float(e)} for e, v in trial.intermediate_values.items()]
         (place / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         if trial.state.is_finished():
-            (place / "summary.json").write_text(json.dumps({**trial.user_attrs.get(FACTS, {}), "folder": str(place)}))
+            (place / "summary.json").write_text(json.dumps({**trial.user_attrs.get(FACTS, {}), FOLDER: str(place)}))
         if trial.state == TrialState.COMPLETE:
             for kind in ("samples", "reconstruction"):
                 shade = 10 * number % 256
@@ -64,9 +64,9 @@ def make_trials(count: int, seed: int = 0) -> list[FrozenTrial]:
         best = -100 - abs(math.log10(params["optimizer.lr"]) + 3) * 10 - draw.random()
         curve = {epoch: best - 30 / epoch for epoch in range(1, reached + 1)}
         facts = {"val/elbo": curve[reached], "test/elbo": curve[reached] - 1, "epochs": reached, "seconds": 1.5}
-        attributes = {FACTS: facts, "lease": ["owner", 0.0]}
+        attributes = {FACTS: facts, LEASE: ["owner", 0.0]}
         if state == TrialState.FAIL:
-            attributes["reason"] = "the loss became non-finite </script><script>document.title='broken'</script>"
+            attributes[REASON] = "the loss became non-finite </script><script>document.title='broken'</script>"
         trials.append(
             create_trial(
                 state=state,

@@ -10,7 +10,8 @@ import pytest
 from headless import available, chromium, set_view
 from PIL import Image
 
-from vae import report
+from vae.report.read.places import read_records
+from vae.report.show.page import write_page
 
 from .conftest import Study, make_trials
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of thirty trials."""
     folder = Study(tmp_path_factory.mktemp("browser") / "sizes", make_trials(30)).folder
-    report.write_page(report.read(folder), folder / "report.html")
+    write_page(read_records(folder), folder / "report.html")
     return folder / "report.html"
 
 
@@ -126,7 +127,7 @@ def test_the_table_sorts_by_number_and_back(opened):
 )
 def test_words_and_comparisons_filter(opened, page, typed, kept):
     opened.all("#filter")[0].send_keys(typed)
-    runs = report.read(page.parent).runs
+    runs = read_records(page.parent).runs
     assert set(opened.runs()) == {run.name for run in runs if kept({**run.params, "state": run.state})}
     opened.all("#clear")[0].click() if opened.all("#clear")[0].is_displayed() else None
     assert len(opened.runs()) == 30
@@ -140,7 +141,7 @@ def test_a_brush_on_an_axis_filters_the_table_the_curves_and_the_pictures(opened
     actions(opened.browser).move_to_element_with_offset(axis, 0, -height / 2 + 2).click_and_hold().move_by_offset(
         0, height / 2
     ).release().perform()
-    values = {run.name: run.values[0] for run in report.read(page.parent).runs if run.values}
+    values = {run.name: run.values[0] for run in read_records(page.parent).runs if run.values}
     low, high = min(values.values()), max(values.values())
     kept = set(opened.runs())
     assert 0 < len(kept) < len(values)
@@ -155,7 +156,7 @@ def test_a_brush_on_an_axis_filters_the_table_the_curves_and_the_pictures(opened
     assert set(drawn) == kept
     opened.js("arguments[0].scrollIntoView({block: 'center'})", axis)
     axis.click()
-    assert len(opened.runs()) == 30, "a click lets go"
+    assert len(opened.runs()) == 30, "a click removes the filter"
 
 
 def test_pictures_show_and_two_runs_are_compared(opened, page):
@@ -172,7 +173,7 @@ def test_pictures_show_and_two_runs_are_compared(opened, page):
     heads = opened.js("[...document.querySelectorAll('#pair th')].map(h => h.textContent)")[1:]
     assert [head.split()[2] for head in heads] == [second, third]
     assert len(opened.all("#pair img")) == 4
-    runs = {run.name: run.params for run in report.read(page.parent).runs}
+    runs = {run.name: run.params for run in read_records(page.parent).runs}
     different = opened.js("[...document.querySelectorAll('#pair tr.differs')].map(r => r.cells[0].textContent)")
     assert set(different) == {key for key in runs[second] if runs[second][key] != runs[third][key]}
 
@@ -182,7 +183,7 @@ def test_states_are_switched_and_all_columns_are_there(opened, page):
     chip.click()
     assert "pruned" not in opened.column("state")
     opened.all("#all-columns")[0].click()
-    facts = {name for run in report.read(page.parent).runs for name in run.facts} - {"folder"}
+    facts = {name for run in read_records(page.parent).runs for name in run.folder.facts} - {"folder"}
     assert facts <= set(opened.js("[...document.querySelectorAll('#table thead th')].map(h => h.dataset.column)"))
 
 
@@ -200,7 +201,7 @@ def test_a_thousand_trials_stay_under_twenty_megabytes_and_open(browser, tmp_pat
         for picture in place.glob("*.png"):  # noise: the worst that a picture can be
             Image.frombytes("L", (480, 480), noise.randbytes(480 * 480)).save(picture)
     page = study.folder / "report.html"
-    report.write_page(report.read(study.folder), page)
+    write_page(read_records(study.folder), page)
     assert page.stat().st_size < 20e6
     opened = Page(browser, page)
     assert len(opened.runs()) == 1000
@@ -211,6 +212,6 @@ def test_a_thousand_trials_stay_under_twenty_megabytes_and_open(browser, tmp_pat
 def test_an_early_study_opens_without_an_error(browser, tmp_path):
     for name, trials in (("none", []), ("failed", make_trials(10)[-1:]), ("one", make_trials(10)[:1])):
         folder = Study(tmp_path / name, trials).folder
-        report.write_page(report.read(folder), folder / "report.html")
+        write_page(read_records(folder), folder / "report.html")
         Page(browser, folder / "report.html").scroll_through()
         assert browser.get_log("browser") == [], name

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import environment, start
+from support import environment, start
 
-from vae.live_report import LiveReport
+from vae.report.live import LiveReport
 
 from .test_records import part
 
@@ -59,7 +59,9 @@ def test_a_sweep_has_a_report_while_it_runs_and_after_it_was_killed(tmp_path):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        watchers = [p for p in psutil.Process(process.pid).children(recursive=True) if "vae.report_cli" in p.cmdline()]
+        watchers = [
+            p for p in psutil.Process(process.pid).children(recursive=True) if "vae.report.watch" in p.cmdline()
+        ]
         assert len(watchers) == 1
         assert watchers[0].nice() == 10
         assert "running" in part(page.read_text(), "data")["states"]
@@ -100,14 +102,14 @@ def test_a_report_that_cannot_be_written_is_said_and_stops_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
-        ("report_cli", ["nowhere"], "nowhere: there is no such folder."),
-        ("report_cli", ["."], ". is neither a run (metrics.jsonl, summary.json) nor a study"),
-        ("compare_cli", [".", "nowhere"], ". is neither a run (metrics.jsonl, summary.json) nor a folder of runs."),
+        ("report", ["nowhere"], "nowhere: there is no such folder."),
+        ("report", ["."], ". is neither a run (metrics.jsonl, summary.json) nor a study"),
+        ("compare", [".", "nowhere"], ". is neither a run (metrics.jsonl, summary.json) nor a folder of runs."),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path, command, arguments, said):
     done = subprocess.run(
-        [sys.executable, "-m", f"vae.{command}", *arguments],
+        [sys.executable, "-m", f"vae.cli.{command}", *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from vae import report
 from vae.errors import UserError
-from vae.report.published import published
-from vae.tracking.workspace import PublishedStudy
+from vae.report.read.places import read_records
+from vae.report.show.published import published_study
+from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric
 
 from .conftest import Study, make_trials
 
@@ -23,14 +23,12 @@ def track(study: Study, *numbers: int) -> None:
 
 def test_keys_runs_and_the_best_are_those_of_the_study(study):
     (study.folder / "multirun.yaml").write_text(MULTIRUN)
-    best = report.read(study.folder).best[0]
+    best = read_records(study.folder).best[0]
     track(study, 0, 3, best)
-    assert published(report.read(study.folder), study.folder) == PublishedStudy(
+    assert published_study(read_records(study.folder), study.folder) == PublishedStudy(
         name="sizes",
-        project="mine",
-        entity=None,
-        objective="val/elbo",
-        direction="maximize",
+        project=Project("mine"),
+        target=TargetMetric("val/elbo", "maximize"),
         swept={
             "model.activation": {"values": ["relu", "tanh"]},
             "model.latent_size": {"min": 2, "max": 64, "log": True},
@@ -43,19 +41,19 @@ def test_keys_runs_and_the_best_are_those_of_the_study(study):
 
 def test_a_study_that_was_not_tracked_or_has_no_config_is_refused(study):
     with pytest.raises(UserError, match=r"none of these runs was tracked in W&B \(tracking=none\)"):
-        published(report.read(study.folder), study.folder)
+        published_study(read_records(study.folder), study.folder)
     track(study, 1)
     with pytest.raises(UserError, match=r"no config in it says which W&B project"):
-        published(report.read(study.folder), study.folder)
+        published_study(read_records(study.folder), study.folder)
     hydra = study.folder / "trial_0001" / ".hydra"
     hydra.mkdir()
     (hydra / "config.yaml").write_text("tracking: {project: theirs, entity: us}\n")
-    told = published(report.read(study.folder), study.folder)
-    assert (told.project, told.entity) == ("theirs", "us")
+    told = published_study(read_records(study.folder), study.folder)
+    assert told.project == Project("theirs", "us")
 
 
 def test_a_study_without_a_best_run_has_none_there(tmp_path):
     study = Study(tmp_path / "sizes", make_trials(10)[-1:])
     (study.folder / "multirun.yaml").write_text(MULTIRUN)
     track(study, 0)
-    assert published(report.read(study.folder), study.folder).best_run_id is None
+    assert published_study(read_records(study.folder), study.folder).best_run_id is None

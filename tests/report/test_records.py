@@ -1,12 +1,7 @@
 """What a report says of a study is what the study holds, whatever became of the study's folder."""
 
-import csv
-import io
 import json
 import re
-from contextlib import redirect_stdout
-from itertools import pairwise
-from pathlib import Path
 
 import optuna
 import pytest
@@ -14,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from vae import report
-from vae.compare_cli import compare, fit
-from vae.errors import UserError
-from vae.report import pictures
-from vae.report.charts import charts, slots_of
-from vae.report.columns import columns
-from vae.report.folders import POINTS_PER_CURVE, curves_of
-from vae.report.grids import differing, distribution
-from vae.report.page import page
-from vae.report.words import found
-from vae.sweep.results import confirmations, ranked
+from vae.nested import differing
+from vae.report.read.grids import INCIDENTAL_KEYS, distribution
+from vae.report.read.places import read_records
+from vae.report.read.records import Execution
+from vae.report.show import pictures
+from vae.report.show.charts import charts, slots_of
+from vae.report.show.page import by_rank, page
+from vae.report.show.words import conclusion
+from vae.states import RunState
+from vae.sweep.attributes import CONFIRMS, FACTS
+from vae.sweep.study.results import confirmations, ranked
 
 from .conftest import SPACE, Study, make_trials
 
@@ -40,7 +35,7 @@ def rounded(value):
 
 
 def test_the_page_holds_every_trial_with_its_values(study):
-    data = part(page(report.read(study.folder), study.folder), "data")
+    data = part(page(read_records(study.folder), study.folder), "data")
     stored = optuna.load_study(study_name="sizes", storage=f"sqlite:///{study.folder / 'study.db'}").trials
     values = {column["name"]: column["values"] for column in data["columns"]}
     assert data["names"] == [str(trial.number) for trial in stored]
@@ -56,32 +51,33 @@ def test_the_page_holds_every_trial_with_its_values(study):
 
 def test_the_returned_value_is_called_by_the_metric_that_equals_it(tmp_path):
     trials = make_trials(8)
-    assert report.read(Study(tmp_path / "a", trials).folder).objectives == ["val/elbo"]
-    trials[0].user_attrs["run"]["val/elbo"] -= 1
-    assert report.read(Study(tmp_path / "b", trials).folder).objectives == ["value"]
+    assert read_records(Study(tmp_path / "a", trials).folder).objectives == ["val/elbo"]
+    trials[0].user_attrs[FACTS]["val/elbo"] -= 1
+    assert read_records(Study(tmp_path / "b", trials).folder).objectives == ["value"]
 
 
 def test_a_study_that_was_moved_keeps_its_pictures_and_links(study):
     moved = study.folder.rename(study.folder.with_name("moved"))
-    records = report.read(moved)
+    records = read_records(moved)
     assert records.title == "sizes"
-    assert all(path.is_relative_to(moved) for run in records.runs for path in run.pictures.values())
-    assert sum(1 for run in records.runs if run.pictures) == sum(t.state == TrialState.COMPLETE for t in study.trials)
+    assert all(path.is_relative_to(moved) for run in records.runs for path in run.folder.pictures.values())
+    pictured = [run.state for run in records.runs if run.folder.pictures]
+    assert pictured == [RunState.COMPLETE] * sum(trial.state == TrialState.COMPLETE for trial in study.trials)
 
 
 def test_a_study_without_a_finished_trial_says_so(tmp_path):
     folder = Study(tmp_path / "early", []).folder
-    text = page(report.read(folder), folder)
-    assert "No run has come to a value yet (there are none)." in text
+    text = page(read_records(folder), folder)
+    assert "No run has a value yet (there are no runs)." in text
     failed = [trial for trial in make_trials(10) if trial.state == TrialState.FAIL]
     folder = Study(tmp_path / "failed", failed).folder
-    assert "No run has come to a value yet (1 failed)." in page(report.read(folder), folder)
+    assert "No run has a value yet (1 failed)." in page(read_records(folder), folder)
 
 
 def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     trial = make_trials(3)[0]
     folder = Study(tmp_path / "one", [trial]).folder
-    assert "Run 0 is the only complete one: val/elbo −" in found(report.read(folder))
+    assert "Run 0 is the only complete run: val/elbo −" in conclusion(read_records(folder))
     storage = f"sqlite:///{tmp_path / 'bound.db'}"
     study = optuna.create_study(storage=storage, study_name="bound")
     asked = study.ask()
@@ -90,27 +86,27 @@ def test_a_study_with_nothing_within_its_constraints_says_so(tmp_path):
     folder = tmp_path / "bound"
     folder.mkdir()
     (tmp_path / "bound.db").rename(folder / "study.db")
-    assert found(report.read(folder)) == "None of 1 complete runs is within the constraints."
+    assert conclusion(read_records(folder)) == "No complete run meets the constraints (1 complete)."
 
 
 def test_damaged_lines_are_skipped_counted_and_said(study):
     file = study.folder / "trial_0003" / "metrics.jsonl"
     rows = file.read_text().splitlines()
     file.write_text("\n".join([rows[0], rows[1][:9], "\0\0\0", *rows[2:]]) + "\n")
-    records = report.read(study.folder)
+    records = read_records(study.folder)
     assert records.damaged == {str(file): 2}
-    assert len(records.runs[3].curves["epoch"]) == len(rows) - 1
+    assert len(records.runs[3].folder.curves["epoch"]) == len(rows) - 1
     assert f"{file}: 2 damaged lines skipped." in page(records, study.folder)
 
 
 def test_a_reason_cannot_break_out_of_the_page(study):
-    text = page(report.read(study.folder), study.folder)
+    text = page(read_records(study.folder), study.folder)
     assert "</script><script>document" not in text
     assert "&lt;/script&gt;&lt;script&gt;document" in text
 
 
 def test_nothing_in_the_page_points_to_the_network(study):
-    text = page(report.read(study.folder), study.folder)
+    text = page(read_records(study.folder), study.folder)
     own = text.replace(part_of_plotly(text), "")
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//""", own)
     assert "default-src 'none'" in own
@@ -122,10 +118,10 @@ def part_of_plotly(text: str) -> str:
 
 
 def test_charts_need_what_they_show(study, tmp_path):
-    named = {chart.name for chart in charts(report.read(study.folder))}
+    named = {chart.name for chart in charts(read_records(study.folder))}
     assert named == {"importance", "history", "slice", "contour_0", "contour_1", "contour_2", "timeline"}
     few = [trial for trial in make_trials(10) if trial.state == TrialState.COMPLETE][:1]
-    assert {c.name for c in charts(report.read(Study(tmp_path / "few", few).folder))} == {"history", "timeline"}
+    assert {c.name for c in charts(read_records(Study(tmp_path / "few", few).folder))} == {"history", "timeline"}
 
 
 def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path, study):
@@ -142,58 +138,49 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     folder = tmp_path / "two"
     folder.mkdir()
     (tmp_path / "two.db").rename(folder / "study.db")
-    records = report.read(folder)
+    records = read_records(folder)
     assert sorted(records.best) == [0, 1, 2, 3]
-    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in found(records)
+    assert "4 of 6 complete runs are on the Pareto front of value_0 and value_1." in conclusion(records)
     assert "pareto" in {chart.name for chart in charts(records)}
 
     again = optuna.create_study(
         storage=f"sqlite:///{study.folder / 'study.db'}", study_name="sizes-confirm", direction="maximize"
     )
-    best = ranked(report.read(study.folder).study)[:2]
+    best = ranked(read_records(study.folder).study)[:2]
     for place, trial in enumerate(best):
         for step in range(3):
             again.add_trial(
-                optuna.trial.create_trial(value=-100.0 - step - 5 * (1 - place), user_attrs={"confirms": trial.number})
+                optuna.trial.create_trial(value=-100.0 - step - 5 * (1 - place), user_attrs={CONFIRMS: trial.number})
             )
-    records = report.read(study.folder)
+    records = read_records(study.folder)
     assert [c.trial.number for c in records.confirmed] == [best[1].number, best[0].number]
     assert [(c.mean, c.spread, c.seeds) for c in records.confirmed] == [(-101.0, 1.0, 3), (-106.0, 1.0, 3)]
     assert records.confirmed == confirmations(records.study, again)
     assert records.best == [best[1].number]
-    assert "Over 3 fresh seeds it gives −101 ± 1." in found(records)
+    assert "Over 3 fresh seeds it gives −101 ± 1." in conclusion(records)
     assert "confirmation" in {chart.name for chart in charts(records)}
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20), st.sampled_from("ab")), max_size=30))
 def test_runs_of_a_slot_do_not_overlap_and_no_process_has_more_slots_than_it_needs(drawn):
-    spans = [((float(begin), float(begin + length)), owner) for begin, length, owner in drawn]
-    lanes = slots_of(spans)
-    for i, ((begin, end), owner) in enumerate(spans):
+    runs = [Execution(float(begin), float(begin + length), owner) for begin, length, owner in drawn]
+    slots = slots_of(runs)
+    for i, run in enumerate(runs):
         for j in range(i):
-            if lanes[i] == lanes[j]:
-                assert owner == spans[j][1]
-                assert end <= spans[j][0][0] or spans[j][0][1] <= begin
-    for who in "ab":
-        own = [span for span, owner in spans if owner == who]
-        at_once = max((sum(b <= begin < e for b, e in own) for begin, _ in own), default=0)
-        assert len({lane for lane, (_, owner) in zip(lanes, spans, strict=True) if owner == who}) == at_once
-
-
-@given(st.integers(0, 3000))
-def test_a_long_curve_is_thinned_and_keeps_its_last_row(rows):
-    curve = curves_of([{"epoch": epoch, "val/elbo": -float(epoch)} for epoch in range(1, rows + 1)])
-    epochs = curve.get("epoch", [])
-    assert len(epochs) <= max(POINTS_PER_CURVE, 1)
-    assert epochs[-1:] == ([rows] if rows else [])
-    assert len({b - a for a, b in pairwise(epochs)}) <= 1
+            if slots[i] == slots[j]:
+                assert run.owner == runs[j].owner
+                assert run.end <= runs[j].begin or runs[j].end <= run.begin
+    for owner in "ab":
+        own = [run for run in runs if run.owner == owner]
+        at_once = max((sum(other.begin <= run.begin < other.end for other in own) for run in own), default=0)
+        assert len({slot for slot, run in zip(slots, runs, strict=True) if run.owner == owner}) == at_once
 
 
 def test_pictures_keep_to_their_budget_best_runs_first(study, monkeypatch):
-    records = report.read(study.folder)
-    order = report.by_rank(records)
+    records = read_records(study.folder)
+    order = by_rank(records)
     everything = pictures.gallery(records.runs, order)
-    assert set(everything) == {i for i, run in enumerate(records.runs) if run.pictures}
+    assert set(everything) == {i for i, run in enumerate(records.runs) if run.folder.pictures}
     size = sum(len(url) for i in order[:5] for url in everything[i].values())
     monkeypatch.setattr(pictures, "BUDGET_BYTES", size)
     assert set(pictures.gallery(records.runs, order)) == set(order[:5])
@@ -220,40 +207,5 @@ def test_keys_differ_where_a_value_differs_or_is_missing():
         {"a": 1, "b": 2, "c": 3, "study": "x", "tracking.mode": 1},
         {"a": 1, "b": 3, "study": "y", "tracking.mode": 2},
     ]
-    assert differing(configs) == ["b", "c"]
+    assert differing(configs, INCIDENTAL_KEYS) == ["b", "c"]
     assert differing(configs[:1]) == differing([]) == []
-
-
-@pytest.mark.parametrize("name", ["missing", "empty"])
-def test_a_folder_that_is_no_run_and_no_study_is_refused(study, monkeypatch, name):
-    monkeypatch.chdir(study.folder.parent.parent)
-    Path("empty").mkdir()
-    (study.folder / "multirun.yaml").write_text("hydra: {sweeper: {study_name: sizes, storage: null}}\n")
-    for read in (lambda: report.read(report.find(name)), lambda: report.compare([name])):
-        with pytest.raises(UserError, match=rf"{name}.*In multirun/ there are: sizes\."):
-            read()
-    assert report.find("sizes") == Path("multirun/sizes")
-
-
-def test_comparing_studies_and_runs_names_each_run_once(study, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    out = io.StringIO()
-    with redirect_stdout(out):
-        compare(["sizes", "multirun/sizes/trial_0001"], "all.csv", Path("out/page.html"))
-    rows = list(csv.DictReader(Path("all.csv").read_text().splitlines()))
-    assert sorted(row["run"] for row in rows) == sorted(f"multirun/sizes/trial_{n:04d}" for n in range(30))
-    records = report.compare(["sizes"])
-    for column in columns(records):
-        assert {row[column.name] for row in rows} == {"" if v is None else str(v) for v in column.values}
-    assert "report out/page.html" in out.getvalue()
-    assert "sizes/trial_0000" in part(Path("out/page.html").read_text(), "data")["names"][0]
-
-
-@given(
-    st.lists(st.lists(st.text("ab", max_size=9), min_size=3, max_size=3), min_size=1, max_size=4), st.integers(1, 40)
-)
-def test_a_table_is_as_wide_as_the_terminal_or_has_two_columns(rows, width):
-    kept, left_out = fit(rows, width)
-    assert [row[: 3 - left_out] for row in rows] == kept
-    needed = sum(max(map(len, column)) for column in zip(*kept, strict=True)) + 2 * (len(kept[0]) - 1)
-    assert needed <= width or len(kept[0]) == 2

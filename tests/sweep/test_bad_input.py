@@ -80,7 +80,7 @@ CASES = {
         ["hydra/sweeper/pruner=median", "hydra.sweeper.direction=[minimize,maximize]"],
         "compares one value, but there are 2 objectives",
     ),
-    "endless grid": (["hydra/sweeper/sampler=grid"], "no end of values"),
+    "endless grid": (["hydra/sweeper/sampler=grid"], "infinitely many values"),
     "enqueue outside": (["hydra.sweeper.enqueue=[{model.rate: 7}]"], "model.rate=7 is outside interval(0.0,1.0)"),
     "enqueue another key": (["hydra.sweeper.enqueue=[{seed: 7}]"], "seed is not swept"),
     "constraint": (["hydra.sweeper.constraints={a: '=5'}"], "'=5' is no bound"),

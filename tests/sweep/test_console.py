@@ -7,8 +7,9 @@ import pytest
 from optuna.trial import TrialState
 from rich.console import Console
 
-from vae.sweep.console import Board, headline
-from vae.sweep.ledger import REASON, Ledger
+from vae.sweep.attributes import REASON
+from vae.sweep.study.ledger import Ledger
+from vae.sweep.terminal.table import Board, headline
 
 KEYS = ["model.latent_size", "model.hidden_size", "optimizer.lr", "data.batch_size"]
 

@@ -7,7 +7,9 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from vae.sweep.results import best_trials
+from vae.sweep.study.results import best_trials
+
+from .conftest import SPHERE_CONFIG
 
 CUSTOM = """
 import hydra
@@ -279,6 +281,28 @@ def test_best_yaml_is_an_overlay_that_gives_the_same_value(program):
     printed = app.run("+found=best", multirun=False)
     assert printed == f"value {best.value}\n"
     assert printed == (app.folder / "out" / str(best.number) / "output.log").read_text()
+
+
+def test_confirmations_rank_by_a_recorded_objective(program):
+    script = """
+    import hydra
+    from vae.sweep import trial
+
+    @hydra.main(version_base="1.3", config_path="conf", config_name="config")
+    def job(cfg):
+        with trial.current() as reporter:
+            reporter.set_attrs({"loss": cfg.x**2 + cfg.seed / 1e6})
+
+    if __name__ == "__main__":
+        job()
+    """
+    app = program(script, SPHERE_CONFIG.replace("y: choice(-5, 0, 5)", "").replace("y: 0", "seed: 0"))
+    objective = ["hydra.sweeper.objectives=[loss]", "hydra.sweeper.seed_key=seed", "hydra.sweeper.n_trials=2"]
+    output = app.run(*objective, "hydra.sweeper.confirm={top: 1, seeds: 2}")
+    best = app.study().best_trial
+    again = app.study("out-confirm").trials
+    assert [trial.value for trial in again] == [best.params["x"] ** 2 + seed / 1e6 for seed in (1000, 1001)]
+    assert f"confirmed  #{best.number}" in output
 
 
 def test_known_configurations_come_first_also_when_they_are_added_later(program):

@@ -10,7 +10,7 @@ from collections import Counter
 import psutil
 import pytest
 
-from vae.sweep.ledger import STARTS
+from vae.sweep.attributes import STARTS
 
 TRAINING = """
 import json
@@ -97,8 +97,15 @@ def wait_for_steps(process: subprocess.Popen, app, more: int) -> bool:
 
 def workers_of(process: subprocess.Popen) -> list[psutil.Process]:
     """Its worker processes, not multiprocessing's own helper."""
-    found = psutil.Process(process.pid).children(recursive=True)
-    return [p for p in found if "spawn_main" in " ".join(p.cmdline())]
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has ended since
+        return False
 
 
 def check_complete(app, total: int) -> None:
@@ -160,7 +167,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on(program, how):
     os.killpg(process.pid, how)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
-    assert "of 12 trials; nothing is lost. Go on with the same command." in output
+    assert "of 12 trials; nothing is lost. Resume with the same command." in output
     assert "Traceback" not in output
     assert not psutil.wait_procs(workers, timeout=30)[1]
     assert "RUNNING" not in app.states(), "what was running is back in the queue"

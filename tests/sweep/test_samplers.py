@@ -5,8 +5,9 @@ import pytest
 from optuna.trial import TrialState
 
 from vae.errors import UserError
-from vae.sweep import options, samplers
-from vae.sweep.space import read_space
+from vae.sweep import options
+from vae.sweep.space import samplers
+from vae.sweep.space.space import read_space
 
 SPACE = read_space({"x": "range(0,4)", "y": "range(0,3)"}, [])
 OF_ONE = {"p_threshold", "percentile", "upper", "patience", "max_resource", "min_early_stopping_rate"}

@@ -1,32 +1,76 @@
 """Where studies are kept."""
 
 import os
+import signal
+from itertools import count
 from multiprocessing import get_context
 
 import optuna
 import pytest
+import sqlalchemy
 
 from vae.errors import UserError
-from vae.sweep.ledger import Ledger
-from vae.sweep.storage import absolute, open_storage
+from vae.sweep.attributes import QUEUED
+from vae.sweep.study.ledger import Goal, Ledger
+from vae.sweep.study.storage import absolute, open_storage
 
 
-def create(where: str, barrier) -> None:
+def create_study(where: str) -> None:
+    study = optuna.create_study(storage=open_storage(where), study_name="s", load_if_exists=True)
+    study.set_user_attr("key", "value")
+
+
+def create_study_together(where: str, barrier) -> None:
     barrier.wait(60)
-    open_storage(where)
+    create_study(where)
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_sweeps_that_begin_at_the_same_moment_make_one_database(tmp_path, attempt):
+def test_sweeps_that_begin_at_the_same_moment_make_one_study(tmp_path, attempt):
     context = get_context("spawn")
     barrier = context.Barrier(5)
     where = f"sqlite:///{tmp_path / 'study.db'}"
-    processes = [context.Process(target=create, args=(where, barrier)) for _ in range(5)]
+    processes = [context.Process(target=create_study_together, args=(where, barrier)) for _ in range(5)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0] * 5
+    assert optuna.get_all_study_names(open_storage(where)) == ["s"]
+
+
+def create_study_until_killed(where: str, killed_before: int) -> None:
+    """The process is killed before the n-th statement that changes the database."""
+    changes = count()
+
+    def kill(connection, cursor, statement, *_: object) -> None:
+        if statement.split()[0] in ("CREATE", "INSERT", "UPDATE") and next(changes) == killed_before:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", kill)
+    create_study(where)
+
+
+def kill_at_each_change(folder: str) -> None:
+    """Creates as many studies as the creation of one makes changes; each is opened again after its kill."""
+    for change in count():
+        where = f"sqlite:///{folder}/{change}.db"
+        process = get_context("fork").Process(target=create_study_until_killed, args=(where, change))
+        process.start()
+        process.join(60)
+        for _ in range(2):
+            create_study(where)
+        assert optuna.get_all_study_names(open_storage(where)) == ["s"], f"killed before change {change}"
+        if process.exitcode == 0:
+            assert change > 12, "the creation of a study is more changes than that"
+            return
+
+
+def test_a_study_killed_at_any_moment_of_its_creation_opens_as_one_study(tmp_path):
+    process = get_context("spawn").Process(target=kill_at_each_change, args=(str(tmp_path),))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0
 
 
 def take_all(where: str, barrier, taken) -> None:
@@ -34,7 +78,7 @@ def take_all(where: str, barrier, taken) -> None:
     ledger = Ledger(optuna.load_study(study_name="s", storage=storage), storage, f"owner {os.getpid()}", 60)
     ledger.enqueue("first", {"x": 0.25})
     barrier.wait(60)
-    while (trial := ledger.take(20, exhaustive=False)) is not None:
+    while (trial := ledger.take(Goal(20))) is not None:
         taken.put((trial.number, os.getpid()))
 
 
@@ -57,7 +101,7 @@ def test_a_waiting_trial_is_handed_to_exactly_one_process(tmp_path, kind):
     assert len(numbers) == len(set(numbers))
     trials = study.get_trials()
     assert [t.state.name for t in trials].count("RUNNING") == 20
-    assert sum(t.user_attrs.get("queued") == "first" and t.state.name != "FAIL" for t in trials) == 1
+    assert sum(t.user_attrs.get(QUEUED) == "first" and t.state.name != "FAIL" for t in trials) == 1
 
 
 def test_a_relative_file_is_the_same_from_every_folder(tmp_path, monkeypatch):

@@ -5,7 +5,8 @@ from optuna.distributions import CategoricalDistribution as Choice
 from optuna.distributions import FloatDistribution as Float
 from optuna.distributions import IntDistribution as Int
 
-from vae.sweep import words
+from vae.sweep.terminal.words import space_text
+from vae.text import number_text, result_text, short_keys, wrap_parts
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from vae.sweep import words
     ],
 )
 def test_a_setting_is_short(value, text):
-    assert words.number_text(value) == text
+    assert number_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_setting_is_short(value, text):
     [(-127.4012, "-127.40"), (0.98321, "0.9832"), (0.0, "0.0000"), (1e-5, "1e-5"), (10.0, "10.00"), (2.5e7, "2.5e7")],
 )
 def test_results_stand_in_line(value, text):
-    assert words.result_text(value) == text
+    assert result_text(value) == text
 
 
 @pytest.mark.parametrize(
@@ -49,17 +50,17 @@ def test_results_stand_in_line(value, text):
     ],
 )
 def test_a_space_in_words(dist, text):
-    assert words.space_text(dist) == text
+    assert space_text(dist) == text
 
 
 def test_short_names_are_told_apart():
     keys = ["model.latent_size", "data.batch_size", "optimizer.lr", "prior.lr", "+w"]
-    assert words.short_names(keys) == ["latent", "batch", "optimizer.lr", "prior.lr", "w"]
+    assert short_keys(keys, suffix="_size") == ["latent", "batch", "optimizer.lr", "prior.lr", "w"]
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_lines_break_between_parts_only(width):
     parts = [f"key{i} {'x' * i}" for i in range(9)]
-    lines = words.wrapped("space  ", parts, width).split("\n")
+    lines = wrap_parts("space  ", parts, width).split("\n")
     assert " · ".join(line.strip().removesuffix(" ·") for line in lines) == "space  " + " · ".join(parts)
     assert all(len(line) <= width or len(line.split(" · ")) == 1 for line in lines)

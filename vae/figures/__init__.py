@@ -1,7 +1,5 @@
-"""Everything a person would rather look at. Returns Pillow images, writes nothing."""
+"""Pictures of runs, images and latent spaces, as Pillow images. Nothing here writes a file."""
 
 from vae.figures.charts import curves
 from vae.figures.gallery import latent_overview, latent_pictures
 from vae.figures.sheets import reconstructions, samples
-
-__all__ = ["curves", "latent_overview", "latent_pictures", "reconstructions", "samples"]

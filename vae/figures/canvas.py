@@ -1,7 +1,7 @@
-"""A white picture to draw on: smooth lines, dots and bars, sharp words, images pixel by pixel. Lengths are pixels.
+"""A white picture to draw on: smooth lines, dots and bars, sharp words, images pixel by pixel. Lengths are in pixels.
 
-Every trial of a sweep draws four pictures. Pillow takes a tenth of the time that a plotting library takes for its axes,
-and a training run imports 40 MB less.
+Every trial of a sweep draws four pictures. Pillow takes a tenth of the time that a plotting library takes for its axes
+alone, and a training run imports 40 MB less.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,18 +12,30 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 Points = np.ndarray[Any, np.dtype[np.float32]]
-"""(N, 2): to the right, and down from the top."""
+"""(N, 2): to the right of the left edge, and down from the top."""
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
-
+"""(H, W) grey, or (H, W, 3)."""
 INK, FAINT = "#24292f", "#e4e8ec"
 SMALL, NORMAL = 13, 15
-"""Sizes of words."""
+"""Font sizes."""
 SMOOTH = 3
-"""Shapes are drawn so many times as large and then averaged; 1: nothing is to be smoothed."""
+"""Shapes are drawn this many times as large and then averaged; 1: they are not smoothed."""
 
 
 class Canvas:
-    """Takes shapes, words and images; `image()` gives the picture, words and images above all shapes."""
+    """Collects shapes, words and images; `image()` returns the picture, with words and images above all shapes.
+
+    Args:
+        width: of the picture.
+        height: of the picture.
+        smooth: how many times as large shapes are drawn before they are averaged.
+
+    >>> from vae.figures.canvas import Canvas
+    >>> canvas = Canvas(200, 100)
+    >>> canvas.words(100, 50, "in the middle", anchor="mm")
+    >>> canvas.image().size
+    (200, 100)
+    """
 
     def __init__(self, width: float, height: float, smooth: int = SMOOTH) -> None:
         self.width, self.height, self._smooth = round(width), round(height), smooth
@@ -32,7 +44,7 @@ class Canvas:
         self._above: list[Callable[[Image.Image], object]] = []
 
     def line(self, points: Points, colour: str, width: float = 1.0) -> None:
-        """Straight from point to point."""
+        """Straight lines from point to point."""
         corners = [(x, y) for x, y in (points * self._smooth).tolist()]
         self._draw.line(corners, colour, max(1, round(width * self._smooth)), joint="curve")
 
@@ -48,34 +60,32 @@ class Canvas:
         self._draw.rectangle([round(self._smooth * edge) for edge in (left, top, right, bottom)], colour)
 
     def words(self, x: float, y: float, text: str, anchor: str = "ls", size: int = NORMAL, colour: str = INK) -> None:
-        """A line of text; `anchor` says which point of it lies at (x, y), as in Pillow: left, middle or right, then the
-        top, the middle or the baseline (s).
-        """
+        """A line of text with its `anchor` at (x, y): l, m or r, then t (top), m or s (baseline), as in Pillow."""
         self._above.append(lambda image: ImageDraw.Draw(image).text((x, y), text, colour, font(size), anchor))
 
     def paste(self, x: float, y: float, pixels: Pixels) -> None:
-        """An image, (H, W) grey or (H, W, 3), with its top left corner at (x, y)."""
+        """An image with its top left corner at (x, y)."""
         self._above.append(lambda image: image.paste(Image.fromarray(pixels), (round(x), round(y))))
 
     def image(self) -> Image.Image:
-        """The picture as it is."""
+        """The picture so far."""
         image = self._shapes.reduce(self._smooth) if self._smooth > 1 else self._shapes.copy()
-        for put in self._above:
-            put(image)
+        for draw in self._above:
+            draw(image)
         return image
 
 
-def length(texts: Iterable[str], size: int = NORMAL) -> float:
-    """Width of the longest of some lines of text; 0 of none."""
+def text_width(texts: Iterable[str], size: int = NORMAL) -> float:
+    """Width of the widest of some lines of text; 0 if there are none."""
     return max((font(size).getlength(text) for text in texts), default=0.0)
 
 
-def wrapped(text: str, width: float, size: int = NORMAL) -> list[str]:
-    """Text in lines of at most `width`, broken between words."""
+def wrap_words(text: str, width: float, size: int = NORMAL) -> list[str]:
+    """Lines of at most `width`, broken between words."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and length([longer], size) <= width:
+        if lines and text_width([longer], size) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -84,5 +94,5 @@ def wrapped(text: str, width: float, size: int = NORMAL) -> list[str]:
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font that comes with Pillow: the same on every machine. It has Latin letters only."""
+    """The font that comes with Pillow, the same on every machine. It has only Latin letters."""
     return ImageFont.load_default(size)

@@ -7,35 +7,43 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from vae.figures.canvas import FAINT, SMALL, Canvas, Points, length, wrapped
+from vae.figures.canvas import FAINT, SMALL, Canvas, Points, text_width, wrap_words
 
 TRAIN, VALIDATION, BEST = "#8b97a3", "#1f6feb", "#d1495b"
-ACTIVE, EMPTY, QUIET = "#1f6feb", "#c9d1d9", "#6a737d"
+ACTIVE, INACTIVE, QUIET = "#1f6feb", "#c9d1d9", "#6a737d"
+"""Colours of curves, bars and units."""
 CLASSES = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]
-"""Colours of up to ten classes (Tableau's); more get hues all around."""
+"""Colours of up to ten classes (Tableau's); more have hues all around the circle."""
 NAMED_CLASSES, NAMED_DIMENSIONS = 30, 32
-"""So many have room for their names."""
+"""How many have room for their names."""
 PANELS = {"elbo": "ELBO", "rate": "rate, KL(q(z|x) || p(z))", "distortion": "distortion, -log p(x|z)"}
-GAP = 6
-
+LABEL_GAP = 6
 Range = tuple[float, float]
 
 
 class Axes:
-    """A frame on a canvas in which data has a place, with labels and a faint grid for y.
+    """A frame on a canvas in which data has its place, with labels and a faint grid for y.
 
-    `box` is (left, top, right, bottom) of everything, labels included.
+    Args:
+        canvas: to draw on.
+        box: (left, top, right, bottom) of everything, labels included.
+        x: range of the data that spans the frame.
+        y: likewise.
+        xlabel: what x is.
     """
 
     def __init__(self, canvas: Canvas, box: tuple[float, float, float, float], x: Range, y: Range, xlabel: str) -> None:
         left, self._top, self._right, below = box
         labels = ticks(*y)
         self.canvas, self.x, self.y = canvas, x, y
-        self._left, self._bottom = left + length(labels.values(), SMALL) + GAP, below - 2 * (SMALL + GAP)
+        self._left, self._bottom = (
+            left + text_width(labels.values(), SMALL) + LABEL_GAP,
+            below - 2 * (SMALL + LABEL_GAP),
+        )
         for value, label in labels.items():
             (start, down), _ = ends = self.place([(x[0], value), (x[1], value)])
             canvas.line(ends, FAINT)
-            canvas.words(start - GAP, down, label, "rm", SMALL)
+            canvas.words(start - LABEL_GAP, down, label, "rm", SMALL)
         canvas.words((self._left + self._right) / 2, below, xlabel, "ms", SMALL)
 
     def place(self, points: Any) -> Points:
@@ -46,29 +54,36 @@ class Axes:
         return np.asarray((self._left, self._bottom) + share * size, np.float32)
 
     def mark(self, labels: Mapping[float, str]) -> None:
-        """Labels below the frame, at their places along x."""
+        """Labels by their x, below the frame."""
         for value, label in labels.items():
             ((across, down),) = self.place([(value, self.y[0])])
-            self.canvas.words(across, down + GAP, label, "mt", SMALL)
+            self.canvas.words(across, down + LABEL_GAP, label, "mt", SMALL)
 
     def legend(self, names: Mapping[str, str]) -> None:
-        """Colour -> name, in the lower right corner, where a curve that rises leaves room."""
-        wide, high = length(names.values(), SMALL), (SMALL + 3) * len(names)
-        right, low = self._right - GAP, self._bottom - GAP
-        self.canvas.bar(right - wide - GAP, low - high, right + GAP / 2, low + GAP / 2, "white")
+        """Colour -> name, in the lower right corner, where a rising curve leaves room."""
+        wide, high = text_width(names.values(), SMALL), (SMALL + 3) * len(names)
+        right, low = self._right - LABEL_GAP, self._bottom - LABEL_GAP
+        self.canvas.bar(right - wide - LABEL_GAP, low - high, right + LABEL_GAP / 2, low + LABEL_GAP / 2, "white")
         for row, (colour, name) in enumerate(reversed(list(names.items()))):
             self.canvas.words(right, low - (SMALL + 3) * row, name, "rs", SMALL, colour)
 
 
 def ticks(low: float, high: float, most: int = 5, whole: bool = False) -> dict[float, str]:
-    """Multiples of 1, 2 or 5 times a power of ten in [low, high], a few, with decimals that tell them apart.
+    """A few multiples of 1, 2 or 5 times a power of ten in [low, high], with decimals that tell them apart.
 
+    Args:
+        low: of the range.
+        high: above `low`.
+        most: how many steps fit into the range, at most.
+        whole: only whole numbers.
+
+    >>> from vae.figures.charts import ticks
     >>> ticks(-0.1, 0.32)
     {-0.1: '-0.1', 0.0: '0.0', 0.1: '0.1', 0.2: '0.2', 0.3: '0.3'}
     """
-    rough = (high - low) / most
-    power = math.floor(math.log10(rough))
-    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= rough * (1 - 1e-9))
+    least = (high - low) / most
+    power = math.floor(math.log10(least))
+    step = next(m * 10.0**power for m in (1, 2, 5, 10) if m * 10.0**power >= least * (1 - 1e-9))
     step = max(1.0, step) if whole else step
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -76,7 +91,16 @@ def ticks(low: float, high: float, most: int = 5, whole: bool = False) -> dict[f
 
 
 def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Image:
-    """Rows of metrics by epoch -> ELBO, rate and distortion, training and validation, in nats per image."""
+    """ELBO, rate and distortion over the epochs, of training and validation, in nats per image.
+
+    Args:
+        history: rows of metrics, `epoch` and for example `val/elbo` among them.
+        best_epoch: marked by a line; 0: none.
+
+    >>> from vae.figures import curves
+    >>> curves([{"epoch": 1, "train/elbo": -200.0}, {"epoch": 2, "train/elbo": -150.0}], best_epoch=2).size
+    (1100, 330)
+    """
     canvas = Canvas(1100, 330)
     epochs = [row["epoch"] for row in history] or [0]
     x = (epochs[0], epochs[-1]) if len(epochs) > 1 else (epochs[0] - 1, epochs[0] + 1)
@@ -105,7 +129,7 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Image:
 
 
 def scatter(points: Points, labels: Points | None, title: str) -> Image:
-    """(N, 2) points, coloured by their (N,) integer labels if there are any."""
+    """Points (N, 2), coloured by their integer labels (N,) if there are any."""
     canvas = Canvas(520, 500)
     low, high = points.min(0), points.max(0)
     placed = (points - low) / np.maximum(high - low, 1e-12) * (430, -430) + (20, 480)
@@ -121,12 +145,12 @@ def scatter(points: Points, labels: Points | None, title: str) -> Image:
 
 
 def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) -> Image:
-    """Rate of each latent dimension, the largest first, in nats per image; `sentence` says what that means."""
+    """The rate of each latent dimension, in nats per image, as bars, the largest first, below a sentence about it."""
     width, n = 800, len(by_dimension)
-    said = wrapped(sentence, width - 40)
-    top = 20 * len(said) + 50
+    lines = wrap_words(sentence, width - 40)
+    top = 20 * len(lines) + 50
     canvas = Canvas(width, top + 300)
-    for row, line in enumerate(said):
+    for row, line in enumerate(lines):
         canvas.words(20, 26 + 20 * row, line)
     canvas.words(20, top - 14, "nats per image", "ls", SMALL, QUIET)
     order = np.argsort(by_dimension)[::-1].tolist()
@@ -134,14 +158,14 @@ def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) 
     axes = Axes(canvas, (20, top, width - 20, top + 290), x, y, "latent dimensions, by their rate (blue: active)")
     for place, dim in enumerate(order):
         (left, upper), (right, lower) = axes.place([(place - 0.4, max(0.0, by_dimension[dim])), (place + 0.4, 0)])
-        canvas.bar(left, upper, right, lower, ACTIVE if active[dim] else EMPTY)
-    named = n <= NAMED_DIMENSIONS  # more are counted, as names would not fit
+        canvas.bar(left, upper, right, lower, ACTIVE if active[dim] else INACTIVE)
+    named = n <= NAMED_DIMENSIONS  # more are numbered by their place, as names would not fit
     axes.mark({place: f"z{dim}" for place, dim in enumerate(order)} if named else ticks(0, n - 1, whole=True))
     return canvas.image()
 
 
 def _with_margin(values: Sequence[float]) -> Range:
-    """The range of some values and a twentieth more on both sides; never empty."""
+    """The range of some values and a twentieth of it more on both sides; never empty."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     margin = max((high - low) / 20, 1e-5 * abs(high), 1e-5)
     return low - margin, high + margin

@@ -1,4 +1,4 @@
-"""All pictures of a trained model's latent space, as (name, image). Each shows means, never samples of q(z|x)."""
+"""Pictures of a trained model's latent space, as pairs of name and image. They show means, never samples of q(z|x)."""
 
 from collections.abc import Iterator
 
@@ -8,53 +8,65 @@ from PIL.Image import Image
 from torch import Tensor
 
 from vae.data import Batches, Split
-from vae.evaluate import Posteriors, active_units, in_words, most_active
+from vae.evaluation import Posteriors, active_units, by_activity, usage_sentence
 from vae.figures.canvas import Points
 from vae.figures.charts import rates, scatter
 from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS
 from vae.figures.sheets import sheet
-from vae.models import VAE
+from vae.models.vae import VAE
 
 Pictures = Iterator[tuple[str, Image]]
-
 TITLES = {"plane": "the latent plane", "pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OVERVIEW_POINTS = 1000
-"""In the picture that every run draws."""
+"""Images in the picture that every run draws, at most."""
 MANIFOLD_SIDE = 20
-STEPS = 11
-TRAVERSED = 10
-INTERPOLATED = 8
+PATH_STEPS = 11
+"""Decoded images in a row, of a traversal or an interpolation."""
+TRAVERSED_DIMENSIONS = 10
+INTERPOLATED_PAIRS = 8
 DRAWN_PER_LABEL = 12
 
 
 @torch.no_grad()
-def latent_pictures(model: VAE, split: Split, found: Posteriors, umap: bool = False) -> Pictures:
-    """Those that fit the model; `found` are the posteriors of the same split.
+def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, umap: bool = False) -> Pictures:
+    """The pictures that fit the model.
 
-    Embeddings need two dimensions or more; the manifold needs exactly two, with a standard normal prior's quantiles;
-    rows by label need a conditional model; rates need a prior in which they have a form by dimension.
+    Embeddings need at least two latent dimensions; the manifold needs exactly two; rows by label need a conditional
+    model; rates need a prior with a closed form by dimension.
+
+    Args:
+        model: on the device of the images.
+        split: whose images are shown.
+        posteriors: of the same split.
+        umap: also embed by UMAP, of the extra `umap`.
+
+    >>> from vae import evaluation, figures
+    >>> from vae.data import Split
+    >>> model, split = vae.VAE(latent_size=1, hidden_size=8), Split(torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
+    >>> [name for name, _ in figures.latent_pictures(model, split, evaluation.infer_posteriors(model, split))]
+    ['latent_traversals', 'latent_interpolations', 'latent_rates']
     """
     model.eval()
-    for name, points in embeddings(found, umap).items():
-        labels = None if found.labels is None else found.labels[: len(points)].cpu().numpy()
-        kept = f"{len(points):,} test images" if len(points) < len(found.mu) else "test images"
-        yield f"latent_{name}", scatter(points, labels, f"posterior means of {kept}, {TITLES[name]}")
-    if found.mu.shape[1] == 2:
+    for name, points in embed_means(posteriors, umap).items():
+        labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
+        shown = f"{len(points):,} test images" if len(points) < len(posteriors.mu) else "test images"
+        yield f"latent_{name}", scatter(points, labels, f"posterior means of {shown}, {TITLES[name]}")
+    if posteriors.mu.shape[1] == 2:
         yield "latent_manifold", manifold(model)
-    yield "latent_traversals", traversals(model, split, found)
+    yield "latent_traversals", traversals(model, split, posteriors)
     yield "latent_interpolations", interpolations(model, split)
     if model.n_labels:
         yield "conditional_samples", conditional_samples(model)
-    if len(found.rates) == found.means.shape[1]:
-        active = active_units(found.means).tolist()
-        yield "latent_rates", rates(found.rates.tolist(), active, in_words(found))
+    if posteriors.rates_by_dimension:
+        active = active_units(posteriors.means).tolist()
+        yield "latent_rates", rates(posteriors.rates_by_dimension, active, usage_sentence(posteriors))
 
 
 @torch.no_grad()
 def latent_overview(model: VAE, split: Split) -> Pictures:
-    """One quick picture for every run: the means of the first test images in a plane; none with one latent variable."""
+    """One quick picture for every run, of the means of the first images in a plane; none for one latent dimension."""
     model.eval()
-    x, y = _first(split, OVERVIEW_POINTS)
+    x, y = _first_images(split, OVERVIEW_POINTS)
     points = model.encode(x, y)[0].float().cpu().numpy()
     if points.shape[1] > 1 and len(points) > 1:
         name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
@@ -62,14 +74,14 @@ def latent_overview(model: VAE, split: Split) -> Pictures:
         yield f"latent_{name}", scatter(flat, labels, f"posterior means of {len(flat):,} test images, {TITLES[name]}")
 
 
-def embeddings(found: Posteriors, umap: bool = False) -> dict[str, Points]:
-    """Two-dimensional points by name: the means themselves if they are that, else PCA, t-SNE and, if asked, UMAP."""
-    points: Points = found.mu.float().cpu().numpy()
+def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:
+    """Points (N, 2) by name: the means themselves if they are such, else their PCA; t-SNE; UMAP if it is asked for."""
+    points: Points = posteriors.mu.float().cpu().numpy()
     if points.shape[1] == 1 or len(points) < 4:
         return {}
     out = {"plane": points} if points.shape[1] == 2 else {"pca": EMBEDDINGS["pca"](points)}
     few = points[:TSNE_POINTS]
-    if np.ptp(few, axis=0).max() > 0:  # of a model whose means are all the same there is nothing to embed
+    if np.ptp(few, axis=0).max() > 0:  # t-SNE cannot embed means that are all the same
         out["tsne"] = EMBEDDINGS["tsne"](few)
         if umap:
             out["umap"] = EMBEDDINGS["umap"](few)
@@ -77,7 +89,10 @@ def embeddings(found: Posteriors, umap: bool = False) -> dict[str, Points]:
 
 
 def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Image:
-    """Decoded z on a grid of quantiles of N(0, 1), equally likely cells (Kingma and Welling, 2014, appendix A)."""
+    """Decoded z on a grid of quantiles of N(0, 1): all cells are equally likely under a standard normal prior.
+
+    Kingma and Welling (2014), appendix A: https://arxiv.org/abs/1312.6114
+    """
     device = next(model.parameters()).device
     quantiles = torch.special.ndtri((torch.arange(side, device=device) + 0.5) / side)
     down, right = torch.meshgrid(quantiles.flip(0), quantiles, indexing="ij")
@@ -87,10 +102,10 @@ def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Image:
     return sheet(model.decode(z, labels), side, title)
 
 
-def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) -> Image:
-    """A row for each of the most active dimensions, from -3 to 3, the others at the mean of the first image."""
-    x, y = _first(split, 1)
-    dims = most_active(found)[:TRAVERSED]
+def traversals(model: VAE, split: Split, posteriors: Posteriors, steps: int = PATH_STEPS) -> Image:
+    """A row for each of the most active dimensions, from -3 to 3, with the others at the mean of the first image."""
+    x, y = _first_images(split, 1)
+    dims = by_activity(posteriors)[:TRAVERSED_DIMENSIONS]
     z = model.encode(x, y)[0].repeat(len(dims) * steps, 1)
     values = torch.linspace(-3, 3, steps, device=z.device, dtype=z.dtype)
     for row, dim in enumerate(dims):
@@ -101,13 +116,13 @@ def traversals(model: VAE, split: Split, found: Posteriors, steps: int = STEPS) 
     return sheet(model.decode(z, labels), steps, title, names, "from -3 to 3")
 
 
-def interpolations(model: VAE, split: Split, steps: int = STEPS) -> Image:
-    """Straight lines between the means of pairs of test images, which stand at both ends of their row.
+def interpolations(model: VAE, split: Split, steps: int = PATH_STEPS) -> Image:
+    """Straight lines between the means of pairs of images, which stand at both ends of their row.
 
-    A conditional model keeps the left one's label.
+    A conditional model decodes all of a row with the label of the image on the left.
     """
-    pairs = min(INTERPOLATED, len(split) // 2)
-    x, y = _first(split, 2 * pairs)
+    pairs = min(INTERPOLATED_PAIRS, len(split) // 2)
+    x, y = _first_images(split, 2 * pairs)
     mu = model.encode(x, y)[0]
     t = torch.linspace(0, 1, steps, device=mu.device, dtype=mu.dtype).view(1, -1, 1)
     z = torch.lerp(mu[:pairs, None], mu[pairs:, None], t).flatten(0, 1)
@@ -128,5 +143,5 @@ def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
     return sheet(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
 
 
-def _first(split: Split, n: int) -> tuple[Tensor, Tensor | None]:
+def _first_images(split: Split, n: int) -> tuple[Tensor, Tensor | None]:
     return next(iter(Batches(split, n)))

@@ -9,33 +9,39 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from vae.figures.canvas import SMALL, Canvas, length
+from vae.figures.canvas import SMALL, Canvas, text_width
 
-SIDE = 56
-"""Images are enlarged to about so many pixels."""
+SHOWN_SIDE = 56
+"""Images are enlarged to about this width, in pixels."""
 EDGE = 8
+"""White pixels around the images."""
 
 
 def samples(images: Tensor) -> Image:
-    """(N, C, H, W) in [0, 1] -> a square of images."""
+    """Images (N, C, H, W) in [0, 1], in a square.
+
+    >>> from vae import figures
+    >>> figures.samples(vae.VAE().sample(16)).size
+    (246, 268)
+    """
     return sheet(images, math.isqrt(len(images) - 1) + 1, "samples from the prior")
 
 
 def reconstructions(originals: Tensor, decoded: Tensor) -> Image:
-    """Two (N, C, H, W) in [0, 1] -> two rows: originals above what was made of them."""
+    """Two rows of images, each (N, C, H, W) in [0, 1]: the originals above their reconstructions."""
     title = "test images and their reconstructions"
     return sheet(torch.cat([originals, decoded]), len(originals), title, ("original", "decoded"))
 
 
 def sheet(images: Tensor, columns: int, title: str, rows: Sequence[str] = (), below: str = "") -> Image:
-    """(N, C, H, W) in [0, 1] row by row, with a title, a name for each row, and a line below."""
-    times = max(1, round(SIDE / images.shape[3]))
+    """Images (N, C, H, W) in [0, 1], row by row, with a title, a name for each row, and a line below."""
+    times = max(1, round(SHOWN_SIDE / images.shape[3]))
     pixels = (255 * tile(images, columns)).round().astype(np.uint8).repeat(times, 0).repeat(times, 1)
     height, width, channels = pixels.shape
-    left = EDGE + (length(rows, SMALL) + EDGE if rows else 0)
-    whole = max(left + width + EDGE, length([title], SMALL) + 2 * EDGE, length([below], SMALL) + 2 * EDGE)
+    left = EDGE + (text_width(rows, SMALL) + EDGE if rows else 0)
+    full = max(left + width + EDGE, text_width([title], SMALL) + 2 * EDGE, text_width([below], SMALL) + 2 * EDGE)
     top, bottom = 30, 30 if below else EDGE
-    canvas = Canvas(whole, top + height + bottom, smooth=1)
+    canvas = Canvas(full, top + height + bottom, smooth=1)
     canvas.words(canvas.width / 2, 20, title, "ms", SMALL)
     canvas.paste(left, top, pixels[..., 0] if channels == 1 else pixels)
     each = height / -(-len(images) // columns)

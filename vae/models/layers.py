@@ -1,7 +1,8 @@
-"""Networks that models are made of. The first and last layer of a list are linear; what is between is not."""
+"""The networks that models are made of. The first and last layer of a list are linear."""
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -21,27 +22,40 @@ ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
 
 
 def activate(name: str, dim: int) -> nn.Module:
-    """The non-linearity of that name; `gated` halves dimension `dim`, where the features are."""
+    """The non-linearity of that name; `gated` halves the features, which lie along dimension `dim`.
+
+    Raises UserError with the choices.
+    """
     return lookup(name, ACTIVATIONS, "model.activation")(dim)
 
 
-def before(name: str) -> int:
-    """Features that a layer must put out for each feature after the activation: 2 for gated units."""
+def inputs_per_unit(name: str) -> int:
+    """Features that an activation takes for each one that it returns: 2 for gated units."""
     return 2 if name == "gated" else 1
 
 
-def mlp(sizes: list[int], activation: str, dropout: float) -> list[nn.Module]:
+def fully_connected(sizes: list[int], activation: str, dropout: float) -> list[nn.Module]:
     """Linear layers through `sizes`, with an activation (and dropout) after all but the last."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes[:-1]):
-        layers += [nn.Linear(fan_in, before(activation) * fan_out), activate(activation, -1)]
+        layers += [nn.Linear(fan_in, inputs_per_unit(activation) * fan_out), activate(activation, -1)]
         if dropout:
             layers.append(nn.Dropout(dropout))
     return [*layers, nn.Linear(sizes[-2], sizes[-1])]
 
 
 class WithLabels(nn.Module):
-    """A network that sees labels (B, L), one-hot, beside its input: as features, or as constant planes of an image."""
+    """A network that takes labels, one-hot (B, L), beside its input: a conditional encoder or decoder.
+
+    Args:
+        net: takes L more features, or channels, than there would be without labels.
+        planes: append the labels to images (B, C, H, W) as constant channels; else to flat features (B, F).
+
+    >>> from vae.models.layers import WithLabels
+    >>> net = WithLabels(torch.nn.Linear(4 + 3, 2))
+    >>> net(torch.rand(5, 4), torch.eye(3)[[0, 1, 2, 0, 1]]).shape
+    torch.Size([5, 2])
+    """
 
     def __init__(self, net: nn.Module, planes: bool = False) -> None:
         super().__init__()
@@ -57,12 +71,32 @@ class WithLabels(nn.Module):
         return out
 
 
+def fully_connected_pair(
+    latent_size: int,
+    hidden: list[int],
+    image_shape: tuple[int, int, int],
+    n_labels: int,
+    activation: str = "relu",
+    dropout: float = 0.0,
+) -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder with hidden layers of the sizes `hidden`; both take labels where `n_labels` is above 0."""
+    pixels = prod(image_shape)
+    into = fully_connected([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
+    out = fully_connected([latent_size + n_labels, *hidden, pixels], activation, dropout)
+    encoder = nn.Sequential(nn.Flatten(), *into)
+    decoder = nn.Sequential(*out, nn.Unflatten(-1, image_shape))
+    return (WithLabels(encoder), WithLabels(decoder)) if n_labels else (encoder, decoder)
+
+
 class Residual(nn.Module):
-    """x + f(x), two 3 x 3 convolutions that keep the size (He et al., 2016, with the activations first)."""
+    """x + f(x), (B, channels, H, W), where f is two 3 x 3 convolutions that keep the size, each after an activation.
+
+    He et al. (2016): https://arxiv.org/abs/1603.05027
+    """
 
     def __init__(self, channels: int, activation: str) -> None:
         super().__init__()
-        inner = before(activation) * channels
+        inner = inputs_per_unit(activation) * channels
         first: list[nn.Module] = [activate(activation, 1)] if activation != "gated" else []
         self.net = nn.Sequential(
             *first,

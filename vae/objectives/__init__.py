@@ -1,47 +1,10 @@
 """What is minimised: an object with its own settings, called on a model and images, unreduced.
 
-The model never computes a loss, and the loop never knows which one it is minimising.
+The model never computes a loss, and the loop does not know which one it minimises.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from vae.config import lookup
+from vae.objectives.build import OBJECTIVES, build
 from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
-from vae.objectives.schedules import Schedule, schedule_of
-from vae.objectives.terms import EVAL_SEED, Objective, Terms
-
-__all__ = ["EVAL_SEED", "OBJECTIVES", "Capacity", "Dreg", "Elbo", "Iwae", "Objective", "Schedule", "Terms", "build"]
-
-
-def elbo(
-    *,
-    steps_per_epoch: int,
-    epochs: int,
-    schedule: str = "constant",
-    warmup_epochs: float = 0.0,
-    cycles: int = 1,
-    **rest: Any,
-) -> Elbo:
-    """The ELBO of a config, its schedule turned into steps."""
-    return Elbo(schedule=schedule_of(schedule, warmup_epochs, cycles, steps_per_epoch, epochs), **rest)
-
-
-def capacity(*, warmup_epochs: float, steps_per_epoch: int, epochs: int, **rest: Any) -> Capacity:
-    """The capacity objective of a config."""
-    return Capacity(schedule=Schedule("linear", round(warmup_epochs * steps_per_epoch)), **rest)
-
-
-OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
-    "elbo": elbo,
-    "capacity": capacity,
-    "iwae": lambda steps_per_epoch, epochs, **settings: Iwae(**settings),
-    "dreg": lambda steps_per_epoch, epochs, **settings: Dreg(**settings),
-}
-
-
-def build(name: str, *, steps_per_epoch: int = 1, epochs: int = 1, **settings: Any) -> Objective:
-    """The objective of that name, for a training of so many steps; raises UserError with the choices."""
-    factory = lookup(name, OBJECTIVES, "objective.name")
-    return factory(steps_per_epoch=steps_per_epoch, epochs=epochs, **settings)
+from vae.objectives.schedules import Schedule
+from vae.objectives.terms import Objective, Terms

@@ -4,21 +4,33 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, where
 
-from vae.models import VAE
+from vae.models.vae import VAE
 from vae.objectives.schedules import Schedule
-from vae.objectives.terms import Terms, noise_for
+from vae.objectives.terms import Terms, given_or_drawn_noise
 
 
 @dataclass(frozen=True)
 class Elbo:
-    """Distortion + beta * rate; for beta = 1 minus the evidence lower bound (Kingma and Welling, 2014).
+    """Distortion + beta * rate; for beta = 1 minus the evidence lower bound.
 
-    For other beta: Higgins et al. (2017). `free_bits` is lambda of Kingma et al. (2016): a latent
-    dimension whose rate, averaged over the batch, is below it costs lambda, and is not pressed further. Where a rate
-    is that of several dimensions together (priors other than the standard normal), its floor is that of all of them.
-    `sticking_the_landing` estimates the rate as log q(z|x) - log p(z), where q's parameters count as constants
-    beside the sample z: a gradient that vanishes, sample by sample, where q is the posterior (Roeder et al., 2017).
-    With several `samples` the terms are averaged over them.
+    Kingma and Welling (2014): https://arxiv.org/abs/1312.6114. For other beta, Higgins et al. (2017):
+    https://openreview.net/forum?id=Sy2fzU9gl
+
+    Args:
+        beta: weight of the rate at the end of the schedule.
+        samples: K, over which the terms are averaged.
+        free_bits: lambda of Kingma et al. (2016), https://arxiv.org/abs/1606.04934, in nats: a latent dimension whose
+            rate, averaged over the batch, is below lambda costs lambda and has no gradient. Where one rate is that of
+            several dimensions together (priors other than the standard normal), its floor is that of all of them.
+        sticking_the_landing: estimate the rate as log q(z|x) - log p(z) with q's parameters as constants beside the
+            sample z: its gradient vanishes, sample by sample, where q is the posterior. Roeder et al. (2017):
+            https://arxiv.org/abs/1703.09194
+        schedule: course of the weight from 0 to `beta`.
+
+    >>> from vae.objectives import Elbo
+    >>> loss, distortion, rate = Elbo(beta=4.0)(vae.VAE(), torch.rand(3, 1, 28, 28))
+    >>> loss.shape, torch.allclose(loss, distortion + 4 * rate)
+    (torch.Size([3]), True)
     """
 
     beta: float = 1.0
@@ -27,7 +39,7 @@ class Elbo:
     sticking_the_landing: bool = False
     schedule: Schedule = field(default_factory=Schedule)
 
-    def level(self, step: int) -> float:
+    def scheduled_value(self, step: int) -> float:
         """The rate's weight at a step."""
         return self.beta * self.schedule(step)
 
@@ -37,41 +49,51 @@ class Elbo:
         x: Tensor,
         eps: Tensor | None = None,
         y: Tensor | None = None,
-        level: Tensor | float | None = None,
+        scheduled: Tensor | float | None = None,
     ) -> Terms:
-        """See `Objective`. `rate` is the KL itself, whatever weighs on it in the loss."""
+        """See `Objective`. `rate` is the KL itself, whatever its weight in the loss."""
         mu, logvar = model.encode(x, y)
-        noise = noise_for(model, x, self.samples, eps)
+        noise = given_or_drawn_noise(model, x, self.samples, eps)
         z = model.draw(mu, logvar, noise[0] if len(noise) == 1 else noise)  # without K where it is 1: the fast path
-        distortion = -_averaged(model.log_likelihood(x, z, y), z)
+        distortion = -_mean_over_samples(model.log_likelihood(x, z, y), z)
         if self.sticking_the_landing:
             log_q = model.log_q(z, mu, logvar, stop_gradient=True).sum(-1)
             rates = (log_q - model.log_prior(z, model.components())).unsqueeze(-1)
         else:
             rates = model.rates(z, mu, logvar)
-        rates = _averaged(rates, z) if rates.dim() == 3 else rates
+        rates = _mean_over_samples(rates, z) if rates.dim() == 3 else rates
         rate = rates.sum(-1)
-        weight = self.beta if level is None else level
-        weighted = self._free(rates, model.noise_size) if self.free_bits else rate
+        weight = self.beta if scheduled is None else scheduled
+        weighted = self._with_free_bits(rates, model.noise_size) if self.free_bits else rate
         return Terms(distortion + weight * weighted, distortion, rate)
 
-    def _free(self, rates: Tensor, dimensions: int) -> Tensor:
-        """(B, R) -> (B,) with the mean sum_r max(floor, mean rate); the last rate has the dimensions that remain."""
+    def _with_free_bits(self, rates: Tensor, dimensions: int) -> Tensor:
+        """(B, R) -> (B,), of mean sum_r max(floor_r, mean rate_r); the last rate is that of all other dimensions."""
         floors = rates.new_full((rates.shape[-1],), self.free_bits)
         floors[-1] *= dimensions - rates.shape[-1] + 1
         return where(rates.mean(0) > floors, rates, floors).sum(-1)
 
 
-def _averaged(values: Tensor, z: Tensor) -> Tensor:
-    """The mean over the samples, where there are several: z is (K, B, noise_size) then."""
+def _mean_over_samples(values: Tensor, z: Tensor) -> Tensor:
+    """The mean over the samples where there are several, that is, where z is (K, B, noise_size)."""
     return values.mean(0) if z.dim() == 3 else values
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """Distortion + gamma * |rate - C|, where C rises from 0 (Burgess et al., 2018).
+    """Distortion + gamma * |rate - C|, where C rises from 0; the distance is that of each image's own rate.
 
-    The distance is that of each image's own rate.
+    Burgess et al. (2018): https://arxiv.org/abs/1804.03599
+
+    Args:
+        gamma: weight of the distance.
+        capacity: C at the end of the schedule, in nats per image.
+        samples: K, over which the terms are averaged.
+        schedule: course of C from 0 to `capacity`.
+
+    >>> from vae.objectives import Capacity, Schedule
+    >>> [Capacity(capacity=10.0, schedule=Schedule("linear", warmup_steps=4)).scheduled_value(i) for i in (0, 1, 4)]
+    [0.0, 2.5, 10.0]
     """
 
     gamma: float = 100.0
@@ -79,7 +101,7 @@ class Capacity:
     samples: int = 1
     schedule: Schedule = field(default_factory=Schedule)
 
-    def level(self, step: int) -> float:
+    def scheduled_value(self, step: int) -> float:
         """C at a step, in nats per image."""
         return self.capacity * self.schedule(step)
 
@@ -89,9 +111,9 @@ class Capacity:
         x: Tensor,
         eps: Tensor | None = None,
         y: Tensor | None = None,
-        level: Tensor | float | None = None,
+        scheduled: Tensor | float | None = None,
     ) -> Terms:
         """See `Objective`."""
         _, distortion, rate = Elbo(samples=self.samples)(model, x, eps, y)
-        capacity = self.capacity if level is None else level
+        capacity = self.capacity if scheduled is None else scheduled
         return Terms(distortion + self.gamma * (rate - capacity).abs(), distortion, rate)

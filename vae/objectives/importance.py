@@ -5,22 +5,29 @@ from dataclasses import dataclass
 from torch import Tensor, softmax
 
 from vae.functional import log_mean_exp
-from vae.models import VAE
-from vae.objectives.terms import Terms, noise_for
+from vae.models.vae import VAE
+from vae.objectives.terms import Terms, given_or_drawn_noise
 
 
 @dataclass(frozen=True)
 class Iwae:
-    """The importance-weighted bound and its own gradient (Burda et al., 2016, section 3).
+    """Minus the importance-weighted bound, with its own gradient.
 
-    The loss is minus the bound; distortion and rate are those of the average sample, so that -(distortion + rate)
-    is the ELBO and lies below the bound.
+    Burda et al. (2016), section 3: https://arxiv.org/abs/1509.00519. Distortion and rate are those of the average
+    sample, so that -(distortion + rate) is the ELBO and lies below the bound.
+
+    Args:
+        samples: K; for K = 1 the bound is the ELBO.
+
+    >>> from vae.objectives import Iwae
+    >>> Iwae(samples=3)(vae.VAE(), torch.rand(2, 1, 28, 28)).loss.shape
+    torch.Size([2])
     """
 
     samples: int = 5
 
-    def level(self, step: int) -> float:
-        """Nothing of it depends on the step."""
+    def scheduled_value(self, step: int) -> float:
+        """1: no value is scheduled."""
         return 1.0
 
     def __call__(
@@ -29,11 +36,11 @@ class Iwae:
         x: Tensor,
         eps: Tensor | None = None,
         y: Tensor | None = None,
-        level: Tensor | float | None = None,
+        scheduled: Tensor | float | None = None,
     ) -> Terms:
         """See `Objective`."""
         mu, logvar = model.encode(x, y)
-        z = model.draw(mu, logvar, noise_for(model, x, self.samples, eps))
+        z = model.draw(mu, logvar, given_or_drawn_noise(model, x, self.samples, eps))
         log_likelihood = model.log_likelihood(x, z, y)
         rate = model.log_q(z, mu, logvar).sum(-1) - model.log_prior(z, model.components())
         bound = log_mean_exp(log_likelihood - rate)
@@ -42,11 +49,12 @@ class Iwae:
 
 @dataclass(frozen=True)
 class Dreg(Iwae):
-    """The same bound with the doubly reparameterised gradient (Tucker et al., 2019).
+    """The same loss as that of `Iwae`, with the doubly reparameterised gradient.
 
-    To the encoder, the gradient is sum_k v_k^2 d log w_k / dz_k dz_k / dphi with the normalised weights v, where
-    q's parameters inside log w count as constants; to decoder and prior it is that of `Iwae`. In expectation
-    both are the same; this one's signal does not drown as K grows. `loss` has the value of minus the bound.
+    Tucker et al. (2019): https://arxiv.org/abs/1810.04152. To the encoder, the gradient is
+    sum_k v_k^2 d log w_k / dz_k dz_k / dphi with the normalised weights v, where q's parameters inside log w count as
+    constants; to decoder and prior it is that of `Iwae`. Both agree in expectation; the signal-to-noise ratio of this
+    one does not fall as K grows.
     """
 
     def __call__(
@@ -55,15 +63,15 @@ class Dreg(Iwae):
         x: Tensor,
         eps: Tensor | None = None,
         y: Tensor | None = None,
-        level: Tensor | float | None = None,
+        scheduled: Tensor | float | None = None,
     ) -> Terms:
         """See `Objective`."""
         mu, logvar = model.encode(x, y)
-        z = model.draw(mu, logvar, noise_for(model, x, self.samples, eps))
+        z = model.draw(mu, logvar, given_or_drawn_noise(model, x, self.samples, eps))
         weights: list[Tensor] = []
         if z.requires_grad:
-            # All densities see this view of z alone, so each path back to the encoder is weighted exactly once
-            # more, also where z2 is itself a function of z1.
+            # All densities see only this view of z, so each path back to the encoder gets exactly one more weight,
+            # also where z2 is itself a function of z1.
             z = z.view_as(z)
             z.register_hook(lambda grad: grad * weights[0])  # type: ignore[no-untyped-call]
         log_likelihood = model.log_likelihood(x, z, y)

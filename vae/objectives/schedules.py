@@ -1,4 +1,4 @@
-"""Courses of a weight from 0 to 1 over the training: pure functions of the step."""
+"""Courses of a weight from 0 to 1 over the training, as pure functions of the step."""
 
 from dataclasses import dataclass
 from math import cos, pi
@@ -8,11 +8,17 @@ from vae.errors import UserError
 
 @dataclass(frozen=True)
 class Schedule:
-    """A course over `steps` of training. `name` is constant, linear, cosine or cyclic.
+    """A weight in [0, 1] for each step of the training, from 0.
 
-    linear and cosine rise once over `warmup_steps`; cyclic rises linearly over the first half of each of `cycles`
-    equal parts of the training and stays at 1 over the second half (Fu et al., 2019, with R = 0.5).
+    Args:
+        name: constant: always 1; linear or cosine: one rise over `warmup_steps`; cyclic: in each of `cycles` equal
+            parts of the training a linear rise over the first half, then 1. Fu et al. (2019), with R = 0.5:
+            https://arxiv.org/abs/1903.10145
+        warmup_steps: length of a linear or cosine rise.
+        cycles: number of cyclic rises.
+        steps: length of the training.
 
+    >>> from vae.objectives import Schedule
     >>> rise = Schedule("linear", warmup_steps=4)
     >>> [rise(step) for step in range(6)]
     [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
@@ -27,14 +33,14 @@ class Schedule:
         if self.name == "constant":
             return 1.0
         if self.name == "cyclic":
-            within = (step * self.cycles % self.steps) / self.steps
-            return min(1.0, 2 * within)
-        t = min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
-        return t if self.name == "linear" else 0.5 * (1 - cos(pi * t))
+            progress = (step * self.cycles % self.steps) / self.steps
+            return min(1.0, 2 * progress)
+        progress = min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
+        return progress if self.name == "linear" else 0.5 * (1 - cos(pi * progress))
 
 
-def schedule_of(name: str, warmup_epochs: float, cycles: int, steps_per_epoch: int, epochs: int) -> Schedule:
-    """The schedule of a config, in steps. Raises UserError for settings that would do nothing."""
+def schedule_in_steps(name: str, warmup_epochs: float, cycles: int, steps_per_epoch: int, epochs: int) -> Schedule:
+    """A config's schedule, in steps instead of epochs. Raises UserError for settings that would have no effect."""
     rises = name in ("linear", "cosine")
     if rises != (warmup_epochs > 0):
         hint = (

@@ -1,14 +1,11 @@
-"""What every objective is: settings, a number that depends on the step, and a call on a model and images."""
+"""What every objective is: settings, a value scheduled over the steps, and a call on a model and images."""
 
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from vae.models import VAE
-
-EVAL_SEED = 20_131_220
-"""Seed of the evaluation noise: the same z for every epoch and run of one latent size, and for `vae-eval`."""
+from vae.models.vae import VAE
 
 
 class Terms(NamedTuple):
@@ -20,14 +17,14 @@ class Terms(NamedTuple):
 
 
 class Objective(Protocol):
-    """Called on a model and images, unreduced."""
+    """What is minimised, per image: an object with its own settings, called on a model and images."""
 
     @property
     def samples(self) -> int:
         """K, samples of z for each image and step."""
 
-    def level(self, step: int) -> float:
-        """The one number that depends on the step (from 0): the rate's weight, or its capacity. A pure function."""
+    def scheduled_value(self, step: int) -> float:
+        """The one number that depends on the step (from 0), as a pure function: the rate's weight, or its capacity."""
 
     def __call__(
         self,
@@ -35,17 +32,22 @@ class Objective(Protocol):
         x: Tensor,
         eps: Tensor | None = None,
         y: Tensor | None = None,
-        level: Tensor | float | None = None,
+        scheduled: Tensor | float | None = None,
     ) -> Terms:
-        """(B, C, H, W) images, (K, B, noise_size) standard normal noise, (B,) labels -> Terms.
+        """The terms of each image.
 
-        Noise of (B, noise_size) is one sample; without any it is drawn here. `level` is that of the step, as a
-        number or as a tensor () that the loop fills without waiting for the device; None is the last one.
+        Args:
+            model: any `vae.VAE`.
+            x: images, (B, C, H, W).
+            eps: standard normal noise, (K, B, noise_size), or (B, noise_size) for one sample; by default drawn here.
+            y: labels, (B,), of a conditional model.
+            scheduled: `scheduled_value` of the step, as a number or as a tensor () that the loop fills without waiting
+                for the device; by default its value at the end of the schedule.
         """
 
 
-def noise_for(model: VAE, x: Tensor, samples: int, eps: Tensor | None) -> Tensor:
-    """(K, B, noise_size) as it was given, or drawn."""
+def given_or_drawn_noise(model: VAE, x: Tensor, samples: int, eps: Tensor | None) -> Tensor:
+    """(K, B, noise_size): `eps` where it is given, else drawn."""
     if eps is None:
         n = x.reshape(-1, *model.image_shape).shape[0]
         return torch.randn(samples, n, model.noise_size, device=x.device, dtype=x.dtype)

@@ -1,4 +1,4 @@
-"""Samplers and pruners by name, with Optuna's own parameters, typed. Hydra imports this at every start: data only."""
+"""Samplers and pruners by name, with Optuna's own parameters. Hydra imports this at every start: data classes only."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass
 class Sampler:
-    """What every sampler has."""
+    """The parameters of every sampler."""
 
     name: str = "tpe"
     """Name of the sampler."""
@@ -16,7 +16,7 @@ class Sampler:
 
 @dataclass
 class Tpe(Sampler):
-    """Tree-structured Parzen estimator: the default for tens to thousands of trials."""
+    """Tree-structured Parzen estimator (https://arxiv.org/abs/2304.11127): for tens to thousands of trials."""
 
     n_startup_trials: int = 10
     """Random trials before the model takes over."""
@@ -45,7 +45,7 @@ class Gp(Sampler):
 
 @dataclass
 class CmaEs(Sampler):
-    """Covariance matrix adaptation: numbers only, hundreds of trials and more."""
+    """Covariance matrix adaptation (https://arxiv.org/abs/1604.00772): numbers only, hundreds of trials and more."""
 
     name: str = "cmaes"
     x0: dict[str, Any] | None = None
@@ -61,9 +61,9 @@ class CmaEs(Sampler):
     use_separable_cma: bool = False
     """A diagonal covariance, for many keys."""
     with_margin: bool = False
-    """Keep integer keys from freezing."""
+    """Keep integer keys from getting stuck on one value (https://arxiv.org/abs/2205.13482)."""
     lr_adapt: bool = False
-    """Adapt the learning rate, for noisy values."""
+    """Adapt the learning rate, for noisy values (https://arxiv.org/abs/2304.03473)."""
 
 
 @dataclass
@@ -138,7 +138,7 @@ class Median(Pruner):
     n_startup_trials: int = 5
     """Trials that must be complete before any is stopped."""
     n_warmup_steps: int = 0
-    """Reports that a trial makes in peace."""
+    """Reports of a trial before it can be stopped."""
     interval_steps: int = 1
     """Steps between two decisions."""
     n_min_trials: int = 1
@@ -151,27 +151,27 @@ class Percentile(Median):
 
     name: str = "percentile"
     percentile: float = 25.0
-    """Share of trials that goes on, in percent."""
+    """Share of trials that is continued, in percent."""
 
 
 @dataclass
 class SuccessiveHalving(Pruner):
-    """Lets the best share of the trials through at ever longer rungs, asynchronously (ASHA)."""
+    """Continues the best share of the trials at each rung, asynchronously: ASHA (https://arxiv.org/abs/1810.05934)."""
 
     name: str = "successive_halving"
     min_resource: Any = "auto"
     """Steps before the first rung, or auto."""
     reduction_factor: int = 4
-    """One in so many goes on at each rung."""
+    """One in so many trials is continued at each rung."""
     min_early_stopping_rate: int = 0
-    """Rungs left out at the beginning."""
+    """Rungs that are skipped at the beginning."""
     bootstrap_count: int = 0
     """Trials that must have reached a rung before it decides."""
 
 
 @dataclass
 class Hyperband(Pruner):
-    """Successive halving in several brackets of different patience."""
+    """Successive halving in several brackets of different patience (https://arxiv.org/abs/1603.06560)."""
 
     name: str = "hyperband"
     min_resource: int = 1
@@ -179,14 +179,14 @@ class Hyperband(Pruner):
     max_resource: Any = "auto"
     """Steps of a whole trial, or auto: learned from the first complete trials."""
     reduction_factor: int = 3
-    """One in so many goes on at each rung."""
+    """One in so many trials is continued at each rung."""
     bootstrap_count: int = 0
     """Trials that must have reached a rung before it decides."""
 
 
 @dataclass
 class Patient(Pruner):
-    """Stops a trial that has not improved for a while, or asks another pruner only then."""
+    """Stops a trial that has not improved for a while, or lets another pruner decide then."""
 
     name: str = "patient"
     patience: int = 5
@@ -199,7 +199,7 @@ class Patient(Pruner):
 
 @dataclass
 class Threshold(Pruner):
-    """Stops a trial that leaves a corridor."""
+    """Stops a trial that reports a value outside an interval."""
 
     name: str = "threshold"
     lower: float | None = None
@@ -207,7 +207,7 @@ class Threshold(Pruner):
     upper: float | None = None
     """Highest value that may be reported; null: none."""
     n_warmup_steps: int = 0
-    """Reports that a trial makes in peace."""
+    """Reports of a trial before it can be stopped."""
     interval_steps: int = 1
     """Steps between two decisions."""
 
@@ -220,7 +220,7 @@ class Wilcoxon(Pruner):
     p_threshold: float = 0.1
     """p-value at which a trial is stopped."""
     n_startup_steps: int = 2
-    """Reports that a trial makes in peace."""
+    """Reports of a trial before it can be stopped."""
 
 
 SAMPLERS = {

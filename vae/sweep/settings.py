@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass
 class Confirm:
-    """Run the best again with fresh seeds once the search is over, and rank them by mean."""
+    """Runs the best trials again with fresh seeds once the search has ended, and ranks them by their mean."""
 
     top: int = 0
     """How many of the best trials; 0: off."""
     seeds: int = 3
-    """Fresh seeds for each of them."""
+    """How many fresh seeds for each of them."""
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Sweeper:
 
     _target_: str = "hydra_plugins.vae_optuna.optuna_sweeper.OptunaSweeper"
     _recursive_: bool = False
-    """Hydra shall not make objects of what is below: a sampler given by `_target_` is known by its class's name."""
+    """Hydra instantiates nothing of what is below: of a sampler given by `_target_` only the class's name is used."""
     defaults: list[Any] = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}, {"pruner": "none"}])
     sampler: Any = None
     """The sampler: an option of the group hydra/sweeper/sampler."""
@@ -43,13 +43,13 @@ class Sweeper:
     objectives: list[str] | None = None
     """Names of metrics that a job records, to be used as the objectives; null: what the job returns."""
     value_name: str = "value"
-    """What the returned value is called in the table."""
+    """Name of the returned value in the table."""
     steps: int | None = None
-    """Last step that a whole trial reports, for the table's 7/20; null: unknown."""
+    """Last step that a whole trial reports, shown in the table as 7/20; null: unknown."""
     constraints: Any = None
-    """Metric -> bound: {test/active_units: ">= 5"}. A trial outside is kept, but never best."""
+    """Metric -> bound: {test/active_units: ">= 5"}. A trial outside its bounds is kept, but is never the best."""
     n_trials: int | None = 20
-    """Total of complete and pruned trials in the study, earlier sessions included; null: a whole finite space."""
+    """Total of complete and pruned trials in the study, earlier sessions included; null: all of a finite space."""
     n_jobs: int = 2
     """Trials at a time."""
     slots: bool = True
@@ -61,7 +61,7 @@ class Sweeper:
     study_name: str | None = None
     """Name of the study; null: the name of the sweep's folder."""
     trial_timeout_seconds: float | None = None
-    """A trial that runs longer is stopped and fails; null: no limit."""
+    """A trial that runs longer than this is stopped and fails; null: no limit."""
     max_failure_rate: float = 0.5
     """The sweep stops when more than this share of n_trials has failed; 0: at the first failure."""
     max_retries: int = 2
@@ -69,17 +69,18 @@ class Sweeper:
     same_error_limit: int = 3
     """The sweep stops when so many trials in a row end in the same exception: a bug, not bad luck."""
     duplicates: str = "reuse"
-    """A suggestion that has been tried before: reuse its value, reseed (run with a new seed), or run it again."""
+    """What is done with a suggestion that has been tried before: reuse its value, reseed (run it with a fresh seed), or
+    run it again."""
     seed_key: str | None = None
     """Config key of the seed, for reseed and confirm; null: the program has none."""
     enqueue: list[Any] = field(default_factory=lambda: ["default"])
-    """What to begin with: `default` (the program's own values, where the space holds them), or {key: value}."""
+    """What to begin with: `default` (the program's own values, where the space contains them), or {key: value}."""
     confirm: Confirm = field(default_factory=Confirm)
-    """Run the best again with fresh seeds at the end."""
+    """Runs the best trials again with fresh seeds at the end."""
     resume_overrides: list[str] = field(default_factory=list)
     """Overrides for a trial that is run again, for example [trainer.resume=true]."""
     ignore_on_resume: list[str] = field(default_factory=list)
-    """Keys and groups that may differ when a study goes on, for example [tracking, notes]."""
+    """Keys and groups that may differ when a study is resumed, for example [tracking, notes]."""
     check: str | None = None
     """`module:function` that is called with each corner's config before the study exists and raises what is wrong."""
     experiment_group: str | None = None
@@ -87,6 +88,6 @@ class Sweeper:
     heartbeat_seconds: float = 5.0
     """How often a running trial gives a sign of life."""
     grace_seconds: float = 30.0
-    """A running trial without a sign of life for so long is taken over."""
+    """A running trial that gives no sign of life for longer than this is taken over."""
     report_every_seconds: float | None = 10.0
-    """How often report.html is written anew while the sweep runs; 0: only at the end; null: never."""
+    """How often report.html is rewritten while the sweep runs; 0: only at the end; null: never."""

@@ -1,31 +1,31 @@
-"""From what Hydra hands over to a checked sweep: all that can be refused is refused before a study exists."""
+"""From what Hydra hands over to a checked sweep: what is refused is refused before a study exists."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
-from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from vae.config import one_of
 from vae.errors import UserError
-from vae.sweep import samplers
-from vae.sweep.composer import Composer
-from vae.sweep.distributions import distribution_from, text_of
-from vae.sweep.plan import Plan, read_enqueue
-from vae.sweep.policy import Policy, violation
-from vae.sweep.preflight import bare, callable_of, compose_values, preflight, task_config
+from vae.nested import bare, flatten, without
+from vae.sweep.execution.measures import Measures, violation
+from vae.sweep.execution.policy import FailureLimits, Policy
+from vae.sweep.execution.program import HydraProgram
 from vae.sweep.settings import Sweeper
-from vae.sweep.space import Space, read_space
-from vae.sweep.storage import absolute
-from vae.sweep.study import Record, directions_of
+from vae.sweep.space import samplers
+from vae.sweep.space.composer import task_config
+from vae.sweep.space.distributions import distribution_from, text_of
+from vae.sweep.space.plan import Plan, read_enqueue
+from vae.sweep.space.preflight import Preflight, callable_of
+from vae.sweep.space.space import Space, read_space
+from vae.sweep.study.ledger import Goal
+from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
+from vae.sweep.study.storage import absolute
 
 _DUPLICATES = ("reuse", "reseed", "run")
 _AT_LEAST = {
@@ -43,39 +43,33 @@ _AT_LEAST = {
 
 @dataclass(frozen=True)
 class Setup:
-    """A sweep that can begin."""
+    """A checked sweep.
+
+    Args:
+        settings: everything under `hydra.sweeper`.
+        program: the program that is swept.
+        plan: the space, and how a suggestion becomes a job.
+        first: known configurations, with which the study begins.
+        policy: when a trial is run again, and when the sweep is stopped.
+        search: what makes the study's trials comparable, its sampler and its pruner.
+        place: the study's name, storage and folder.
+    """
 
     settings: Sweeper
-    context: HydraContext
-    task: TaskFunction
-    config: DictConfig
-    space: Space
+    program: HydraProgram
     plan: Plan
+    first: Sequence[dict[str, Any]]
     policy: Policy
-    sampler: BaseSampler
-    pruner: BasePruner
-    record: Record
-    enqueue: Sequence[dict[str, Any]]
-    folder: Path
-    name: str
-    storage: str
-    composer: Composer
-
-    def compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
-        """The config of one job, as the basic launcher would compose it."""
-        config = self.composer(overrides)
-        with open_dict(config):
-            config.hydra.job.id = number
-            config.hydra.job.num = number
-        return config
+    search: Search
+    place: StudyPlace
 
 
-def prepare(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> Setup:
-    """Checks everything. Raises UserError; nothing has been created then."""
-    settings = _settings(config)
-    loader = context.config_loader
+def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
+    """Checks everything. Raises UserError; nothing has been created by then."""
+    settings = _checked_settings(program.config)
+    loader = program.context.config_loader
     parser = OverridesParser.create(config_loader=loader)
-    space = read_space(_params(settings), arguments, settings.conditions, parser)
+    space = read_space(_params(settings), arguments, conditions=settings.conditions, parser=parser)
     space.order()
     directions = directions_of(settings.direction)
     if settings.objectives is not None and len(settings.objectives) != len(directions):
@@ -83,57 +77,31 @@ def prepare(context: HydraContext, task: TaskFunction, config: DictConfig, argum
             f"hydra.sweeper.objectives names {len(settings.objectives)} metrics, "
             f"but hydra.sweeper.direction has {len(directions)} entries: one for each."
         )
-    custom = settings.custom_search_space
-    extend = callable_of(custom, "hydra.sweeper.custom_search_space") if custom else None
+    extend = _imported(settings, "custom_search_space")
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
-    pruner = samplers.make_pruner(settings.pruner, len(directions))
     samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
     groups = [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
-    composer = Composer(context, config)
-    base = preflight(space, composer.slow, groups, settings.check)
-    plan = Plan(space, task_config(base), extend, tuple(settings.resume_overrides), settings.seed_key)
-    if settings.duplicates == "reseed" or settings.confirm.top > 0:
-        plan.seed()
-    if extend is not None:
-        _try_custom(plan, composer, settings)
-    if settings.resume_overrides:
-        composer.slow([*space.fixed, *settings.resume_overrides])
-    folder = Path(str(config.hydra.sweep.dir)).absolute()
+    preflight = Preflight(space, program.composer.slow, groups=groups, check=_imported(settings, "check"))
+    config = preflight.check_corners()
+    base, resume = task_config(config), settings.resume_overrides
+    plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
+    _check_special_trials(plan, preflight, settings)
+    folder = Path(str(program.config.hydra.sweep.dir)).absolute()
+    storage = absolute(settings.storage or f"sqlite:///{folder / 'study.db'}")
+    objectives, compared = settings.objectives or [], _comparable_config(plan, settings)
+    record = Record(space=space.describe(), directions=directions, objectives=objectives, config=compared)
     return Setup(
-        settings,
-        context,
-        task,
-        config,
-        space,
-        plan,
-        _policy(settings, space),
-        sampler,
-        pruner,
-        Record(space.describe(), directions, settings.objectives or (), _flat(plan.base, space, settings)),
-        _enqueued(settings, space, plan, base),
-        folder,
-        settings.study_name or folder.name,
-        absolute(settings.storage or f"sqlite:///{folder / 'study.db'}"),
-        composer,
+        settings=settings,
+        program=program,
+        plan=plan,
+        first=_first(settings, space, config),
+        policy=_policy(settings, space),
+        search=Search(record, sampler, settings.pruner),
+        place=StudyPlace(settings.study_name or folder.name, storage, folder),
     )
 
 
-def launcher_of(setup: Setup) -> Any:
-    """The stock Hydra launcher that the config names."""
-    return Plugins.instance().instantiate_launcher(setup.context, setup.task, setup.config)
-
-
-def uses_slots(setup: Setup) -> bool:
-    """Own worker processes, unless they are switched off or another launcher was chosen."""
-    return setup.settings.slots and is_basic(setup)
-
-
-def is_basic(setup: Setup) -> bool:
-    """Whether the launcher is Hydra's default, which runs one job after the other in this process."""
-    return str(setup.config.hydra.launcher._target_).endswith(".BasicLauncher")
-
-
-def _settings(config: DictConfig) -> Sweeper:
+def _checked_settings(config: DictConfig) -> Sweeper:
     settings: Any = OmegaConf.to_object(config.hydra.sweeper)
     assert isinstance(settings, Sweeper)
     for name in ("sampler", "pruner"):
@@ -154,7 +122,7 @@ def _settings(config: DictConfig) -> Sweeper:
         choices = one_of(settings.duplicates, _DUPLICATES)
         raise UserError(f"hydra.sweeper.duplicates: no such choice: {settings.duplicates}. {choices}")
     if settings.confirm.top > 0 and not isinstance(settings.direction, str) and len(settings.direction) > 1:
-        raise UserError("hydra.sweeper.confirm ranks one objective; there are several. Leave it out.")
+        raise UserError("hydra.sweeper.confirm ranks one objective; there are several. Remove it.")
     if settings.grace_seconds <= settings.heartbeat_seconds:
         raise UserError(
             f"hydra.sweeper.grace_seconds ({settings.grace_seconds:g}) must be longer than heartbeat_seconds "
@@ -170,11 +138,26 @@ def _params(settings: Sweeper) -> Mapping[str, Any]:
     return {str(key): text_of(distribution_from(key, spec)) for key, spec in settings.search_space.items()}
 
 
-def _try_custom(plan: Plan, composer: Composer, settings: Sweeper) -> None:
-    """A trial of no study goes through the user's function and is composed. Raises UserError."""
+def _imported(settings: Sweeper, name: Literal["check", "custom_search_space"]) -> Callable[..., Any] | None:
+    path = getattr(settings, name)
+    return callable_of(path, f"hydra.sweeper.{name}") if path else None
+
+
+def _check_special_trials(plan: Plan, preflight: Preflight, settings: Sweeper) -> None:
+    """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError."""
+    if settings.duplicates == "reseed" or settings.confirm.top > 0:
+        plan.seed()
+    if plan.extend is not None:
+        preflight.check_values(_suggest_once(plan, settings))
+    if settings.resume_overrides:
+        preflight.compose([*plan.space.fixed, *settings.resume_overrides])
+
+
+def _suggest_once(plan: Plan, settings: Sweeper) -> dict[str, Any]:
+    """The values of a trial of no study, the user's own suggestions among them."""
     trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
     try:
-        values = plan.suggest(trial)
+        return plan.suggest(trial)
     except UserError:
         raise
     except Exception as error:
@@ -183,51 +166,40 @@ def _try_custom(plan: Plan, composer: Composer, settings: Sweeper) -> None:
             f"hydra.sweeper.custom_search_space={settings.custom_search_space} raised {type(error).__name__}: {error} "
             f"({frame.filename}:{frame.lineno}). No study was created."
         ) from error
-    compose_values(plan.space, composer.slow, values, settings.check)
 
 
 def _policy(settings: Sweeper, space: Space) -> Policy:
-    for name, bound in (settings.constraints or {}).items():
+    constraints = {name: str(bound) for name, bound in (settings.constraints or {}).items()}
+    for name, bound in constraints.items():
         try:
-            violation(str(bound), 0.0)
+            violation(bound, 0.0)
         except UserError as error:
             raise UserError(f"hydra.sweeper.constraints.{name}: {error}") from error
     name = str(settings.sampler.get("name"))
     exhaustive = name in samplers.EXHAUSTIVE
     size = samplers.size_of(name, space)
     if settings.n_trials is None and not exhaustive:
-        raise UserError("hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force know an end.")
+        raise UserError("hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out.")
     return Policy(
-        total=min(size, settings.n_trials or size),
-        exhaustive=exhaustive,
-        max_failure_rate=settings.max_failure_rate,
-        max_retries=settings.max_retries,
-        same_error_limit=settings.same_error_limit,
+        goal=Goal(min(size, settings.n_trials or size), exhaustive),
+        limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
+        measures=Measures(settings.objectives or (), constraints),
         duplicates=settings.duplicates,
-        objectives=settings.objectives or (),
-        constraints={name: str(bound) for name, bound in (settings.constraints or {}).items()},
     )
 
 
-def _enqueued(settings: Sweeper, space: Space, plan: Plan, base: DictConfig) -> list[dict[str, Any]]:
-    entries = settings.enqueue
+def _first(settings: Sweeper, space: Space, config: DictConfig) -> list[dict[str, Any]]:
+    """What the study begins with. `config` has no swept key set, and is that of a whole job."""
     if settings.sampler.get("name") in samplers.EXHAUSTIVE:
-        if [entry for entry in entries if entry != "default"]:
-            raise UserError("hydra.sweeper.enqueue: an exhaustive sampler runs every combination anyway. Leave it out.")
+        if [entry for entry in settings.enqueue if entry != "default"]:
+            raise UserError("hydra.sweeper.enqueue: an exhaustive sampler runs every combination anyway. Remove it.")
         return []
-    choices = {str(group): str(option) for group, option in base.hydra.runtime.choices.items()}
-    return read_enqueue(entries, space, plan.base, choices)
+    choices = {str(group): str(option) for group, option in config.hydra.runtime.choices.items()}
+    return read_enqueue(settings.enqueue, space, base=task_config(config), choices=choices)
 
 
-def _flat(base: DictConfig, space: Space, settings: Sweeper) -> dict[str, str]:
-    """The program's config by dotted keys, interpolations as they are written."""
-    free = {*settings.ignore_on_resume, *(bare(key) for key in space.params)}
-
-    def walk(node: Any, prefix: str) -> dict[str, str]:
-        if prefix and any(prefix == name or prefix.startswith(f"{name}.") for name in free):
-            return {}
-        if not isinstance(node, Mapping):
-            return {prefix: str(node)}
-        return {k: v for key, child in node.items() for k, v in walk(child, f"{prefix}.{key}".lstrip(".")).items()}
-
-    return walk(OmegaConf.to_container(base, resolve=False), "")
+def _comparable_config(plan: Plan, settings: Sweeper) -> dict[str, str]:
+    """The program's config by dotted keys, interpolations as they are written, without what may differ."""
+    free = {*settings.ignore_on_resume, *(bare(key) for key in plan.space.params)}
+    tree: Any = OmegaConf.to_container(plan.base, resolve=False)
+    return {key: str(value) for key, value in flatten(without(tree, free)).items()}

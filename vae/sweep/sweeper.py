@@ -5,7 +5,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,199 +14,175 @@ from hydra.core.utils import setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from optuna.samplers import RandomSampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
-from vae.live_report import LiveReport
-from vae.sweep import results
-from vae.sweep.batches import Batches
-from vae.sweep.console import Board, headline
-from vae.sweep.distributions import overrides_of
-from vae.sweep.engine import Engine
-from vae.sweep.interrupts import interruptible
-from vae.sweep.ledger import Heart, Ledger
-from vae.sweep.plan import SEED
-from vae.sweep.policy import Policy
-from vae.sweep.results import Confirmed
-from vae.sweep.setup import Setup, is_basic, launcher_of, prepare, uses_slots
-from vae.sweep.slots import Slots
-from vae.sweep.study import Record, open_study
-from vae.sweep.summary import sum_up
-from vae.sweep.trial import CONFIRMS, environment
-from vae.sweep.words import space_text
+from vae.states import RunState
+from vae.sweep.attributes import ASKED
+from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
+from vae.sweep.execution.engine import Engine
+from vae.sweep.execution.executors import executor_text, make_executor, uses_slots
+from vae.sweep.execution.interrupts import interruptible
+from vae.sweep.execution.policy import Policy
+from vae.sweep.execution.program import HydraProgram
+from vae.sweep.setup import Setup, checked_setup
+from vae.sweep.space.distributions import overrides_of
+from vae.sweep.study.lease import Heartbeat
+from vae.sweep.study.ledger import Ledger
+from vae.sweep.study.opening import open_study
+from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
+from vae.sweep.terminal.commands import command_line
+from vae.sweep.terminal.last_words import sum_up
+from vae.sweep.terminal.table import Board, headline
+from vae.sweep.terminal.words import space_text
+from vae.sweep.trial import trial_environment
 
-_FIRST_FRESH_SEED = 1000
+OpenReport = Callable[[Path, float | None, Callable[[str], object]], AbstractContextManager[object]]
+"""The sweep's folder, seconds between two writes (None: never), and what is told the outcome -> a context."""
 
 
 class SweepError(UserError, CompactHydraException):
     """A UserError that Hydra, too, prints without a traceback: programs that know nothing of vae see it so."""
 
 
-def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str]) -> Any:
+def sweep(
+    context: HydraContext, task: TaskFunction, config: DictConfig, arguments: list[str], open_report: OpenReport
+) -> Any:
     """Searches, and returns the best value, or the values of the Pareto front.
 
-    Raises SweepError for what a user can mend; exits with 130 when it was interrupted.
+    Args:
+        context: Hydra's config loader and callbacks.
+        task: the program's function.
+        config: the config of the sweep.
+        arguments: the overrides of the command line.
+        open_report: makes what keeps the report up to date, which belongs to a room above this one.
+
+    Raises:
+        SweepError: what a user can fix.
+        SystemExit: with 130, when the sweep was interrupted.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     setup_globals()
     try:
-        return _Sweep(prepare(context, task, config, arguments)).run()
+        setup = checked_setup(HydraProgram(context, task, config), arguments)
+        return _Sweep(setup, open_ledger(setup)).run(open_report)
     except UserError as error:
-        told = SweepError(str(error))
-        told.exit_code = error.exit_code
-        raise told from error
+        sweep_error = SweepError(str(error))
+        sweep_error.exit_code = error.exit_code
+        raise sweep_error from error
+
+
+def open_ledger(setup: Setup) -> Ledger:
+    """Opens the study, records the command in it, and queues the configurations with which it begins."""
+    settings, place, goal = setup.settings, setup.place, setup.policy.goal
+    if settings.storage is None:
+        place.folder.mkdir(parents=True, exist_ok=True)
+    study, storage = open_study(place, setup.search, settings.heartbeat_seconds)
+    names = _objective_names(setup)
+    study.set_user_attr(ASKED, {"command": command_line(), "total": goal.total, "objectives": names})
+    ledger = Ledger(study, storage, owner=uuid.uuid4().hex[:12], grace_seconds=settings.grace_seconds)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(setup.program.config, place.folder / "multirun.yaml")
+    if not ledger.reached(goal):
+        for params in setup.first:
+            ledger.enqueue(" ".join(overrides_of(params)), params)
+    return ledger
 
 
 class _Sweep:
-    def __init__(self, setup: Setup) -> None:
-        self.setup = setup
-        self.owner = uuid.uuid4().hex[:12]
-        settings = setup.settings
-        if settings.storage is None:
-            setup.folder.mkdir(parents=True, exist_ok=True)
-        self.study, storage = open_study(
-            setup.name,
-            setup.storage,
-            setup.record,
-            setup.sampler,
-            setup.pruner,
-            settings.pruner,
-            settings.heartbeat_seconds,
-        )
-        self.study.set_user_attr(
-            results.ASKED, {"command": results.command_line(), "total": setup.policy.total, "objectives": self._names()}
-        )
-        self.ledger = Ledger(self.study, storage, self.owner, settings.grace_seconds)
-        setup.folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(setup.config, setup.folder / "multirun.yaml")
-        if self.ledger.wanted(setup.policy.total, setup.policy.exhaustive):
-            for params in setup.enqueue:
-                self.ledger.enqueue(" ".join(overrides_of(params)), params)
+    """A sweep whose study is open."""
+
+    def __init__(self, setup: Setup, ledger: Ledger) -> None:
+        self.setup, self.ledger = setup, ledger
         self.confirmed: list[Confirmed] = []
         self.asked_to_stop = threading.Event()
 
-    def run(self) -> Any:
-        setup, settings = self.setup, self.setup.settings
-        board = self._board(self.ledger, setup.policy.total)
+    def run(self, open_report: OpenReport) -> Any:
+        settings, folder, total = self.setup.settings, self.setup.place.folder, self.setup.policy.goal.total
+        board = self._board(self.ledger, total)
         say = board.console.print
-        facts = [
-            f"{settings.sampler['name']}, {_pruning(settings.pruner.get('name', 'none'))}",
-            f"{setup.policy.total:g} trials, {_how(setup)}",
-            os.path.relpath(setup.folder),
-        ]
-        space = {key: space_text(dist) + setup.space.condition_text(key) for key, dist in setup.space.params.items()}
-        say(headline(self.study, self._names(), facts, space, board.width))
+        say(self._headline(board.width))
         interrupted = False
-        with (
-            interruptible(say, self.asked_to_stop if uses_slots(setup) else None),
-            LiveReport(setup.folder, settings.report_every_seconds, say),
-        ):
+        asked_to_stop = self.asked_to_stop if uses_slots(self.setup.program, settings) else None
+        with interruptible(say, asked_to_stop), open_report(folder, settings.report_every_seconds, say):
             try:
-                with _log_file(setup.folder / "sweep.log"):
-                    self._search(self.ledger, setup.policy, board, self._environment)
+                with _log_file(folder / "sweep.log"):
+                    self._search(self.ledger, self.setup.policy, board)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
             except KeyboardInterrupt:
                 interrupted = True
-                say(
-                    f"\nstopped after {self._ended()} of {setup.policy.total:g} trials; nothing is lost. "
-                    "Go on with the same command."
-                )
+                counts = self.ledger.counts()
+                ended = counts[RunState.COMPLETE] + counts[RunState.PRUNED]
+                say(f"\nstopped after {ended} of {total:g} trials; nothing is lost. Resume with the same command.")
             finally:
-                sum_up(setup, self.ledger, self.confirmed, say, board.width)
+                sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
         if interrupted:
             raise SystemExit(130)
-        return self._value()
-
-    def _ended(self) -> int:
-        counts = self.ledger.counts()
-        return counts[TrialState.COMPLETE] + counts[TrialState.PRUNED]
-
-    def _names(self) -> list[str]:
-        """What the objectives are called."""
-        settings = self.setup.settings
-        return settings.objectives or [settings.value_name] * len(self.study.directions)
-
-    def _board(self, ledger: Ledger, total: float) -> Board:
-        setup = self.setup
-        keys, live = list(setup.space.params), uses_slots(setup)
-        return Board(ledger, total, keys, self._names(), setup.settings.steps, live)
-
-    def _search(self, ledger: Ledger, policy: Policy, board: Board, env: Callable[[int], list[str]]) -> None:
-        settings = self.setup.settings
-        with self._executor(policy) as executor, Heart(ledger, settings.heartbeat_seconds) as heart, board:
-            Engine(ledger, executor, self.setup.plan, policy, heart, board, env, self.asked_to_stop).run()
-
-    def _executor(self, policy: Policy) -> Slots | Batches:
-        setup, settings = self.setup, self.setup.settings
-        objectives = 0 if settings.objectives else len(self.study.directions)
-        if uses_slots(setup):
-            jobs = int(min(settings.n_jobs, policy.total))
-            return Slots(jobs, setup.compose, setup.context, setup.task, objectives, settings.trial_timeout_seconds)
-        # The basic launcher runs one job after the other: a batch would only make the sampler wait.
-        jobs = 1 if is_basic(setup) else settings.n_jobs
-        return Batches(jobs, launcher_of(setup), objectives)
-
-    def _environment(self, number: int) -> list[str]:
-        return environment(number, self.study.study_name, self.setup.storage, self.owner)
-
-    def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:
-        """The best trials with fresh seeds, in a study of their own beside the first, with folders confirm/..."""
-        setup, top, seeds = self.setup, self.setup.settings.confirm.top, self.setup.settings.confirm.seeds
-        record = Record({}, setup.record.directions, (), {})
-        name = f"{self.study.study_name}-confirm"
-        again, storage = open_study(
-            name,
-            setup.storage,
-            record,
-            RandomSampler(),
-            optuna.pruners.NopPruner(),
-            {},
-            setup.settings.heartbeat_seconds,
-        )
-        ledger = Ledger(again, storage, self.owner, setup.settings.grace_seconds)
-        best = results.ranked(self.study)[:top]
-        first = setup.plan.seed() + _FIRST_FRESH_SEED
-        for trial in best:
-            for seed in range(first, first + seeds):
-                ledger.enqueue(f"{trial.number}/{seed}", trial.params, **{CONFIRMS: trial.number, SEED: seed})
-        wanted = [t for t in ledger.trials() if t.state != TrialState.FAIL]
-        policy = Policy(len(wanted), max_failure_rate=1.0, max_retries=setup.policy.max_retries)
-
-        def env(number: int) -> list[str]:
-            attributes = ledger.trial(number).user_attrs
-            folder = f"confirm/trial_{attributes[CONFIRMS]:04d}_seed_{attributes[SEED]}"
-            return [*environment(number, name, setup.storage, self.owner), f"hydra.sweep.subdir={folder}"]
-
-        say(f"confirming the best {len(best)} with {seeds} fresh seeds each")
-        self._search(ledger, policy, self._board(ledger, policy.total), env)
-        return results.confirmations(self.study, again)
-
-    def _value(self) -> Any:
-        best = results.best_trials(self.study, self.confirmed)
-        if len(self.study.directions) > 1:
+        best = best_trials(self.ledger.study, self.confirmed)
+        if len(self.ledger.study.directions) > 1:
             return [trial.values for trial in best]
         return best[0].value if best else None
 
+    def _headline(self, width: int) -> str:
+        setup, settings = self.setup, self.setup.settings
+        pruner = settings.pruner.get("name", "none")
+        facts = [
+            f"{settings.sampler['name']}, {'no' if pruner == 'none' else pruner} pruning",
+            f"{setup.policy.goal.total:g} trials, {executor_text(setup.program, settings)}",
+            os.path.relpath(setup.place.folder),
+        ]
+        space = setup.plan.space
+        words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
+        return headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
 
-def _pruning(pruner: str) -> str:
-    return "no pruning" if pruner == "none" else f"{pruner} pruning"
+    def _board(self, ledger: Ledger, total: float) -> Board:
+        setup = self.setup
+        keys, names = list(setup.plan.space.params), _objective_names(setup)
+        live = uses_slots(setup.program, setup.settings)
+        return Board(ledger, total, keys=keys, names=names, steps=setup.settings.steps, live=live)
+
+    def _search(
+        self, ledger: Ledger, policy: Policy, board: Board, folder_of: Callable[[FrozenTrial], str] | None = None
+    ) -> None:
+        """Runs trials until the policy's goal is reached, in the folders that Hydra gives them, or in those given."""
+        setup, settings = self.setup, self.setup.settings
+
+        def environment(number: int) -> list[str]:
+            folder = [f"hydra.sweep.subdir={folder_of(ledger.trial(number))}"] if folder_of else []
+            study, storage = ledger.study.study_name, setup.place.storage
+            return [*trial_environment(number, study=study, storage=storage, owner=ledger.owner), *folder]
+
+        objectives = 0 if settings.objectives else len(ledger.study.directions)
+        with (
+            make_executor(setup.program, settings, objectives=objectives, total=policy.goal.total) as executor,
+            Heartbeat(ledger.renew, settings.heartbeat_seconds),
+            board,
+        ):
+            engine = Engine(ledger, setup.plan, environment, executor=executor, policy=policy, watcher=board)
+            engine.run(self.asked_to_stop)
+
+    def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:
+        """Runs the best trials again with fresh seeds."""
+        confirm = self.setup.settings.confirm
+        best = ranked(self.ledger.study)[: confirm.top]
+        confirming = queue_confirmations(self.setup, best, self.ledger.owner)
+        policy = confirmation_policy(self.setup, confirming)
+        say(f"confirming the best {len(best)} with {confirm.seeds} fresh seeds each")
+        if policy.goal.total > 0:
+            board = self._board(confirming, policy.goal.total)
+            self._search(confirming, policy, board=board, folder_of=confirmation_folder)
+        return confirmations(self.ledger.study, confirming.study)
 
 
-def _how(setup: Setup) -> str:
-    """How trials are run: `2 slots`, `one at a time`, `joblib, 2 at a time`."""
-    jobs = setup.settings.n_jobs
-    if uses_slots(setup):
-        return f"{jobs} slot{'s' * (jobs > 1)}"
-    if is_basic(setup):
-        return "one at a time"
-    return f"{setup.config.hydra.runtime.choices['hydra/launcher']}, {jobs} at a time"
+def _objective_names(setup: Setup) -> list[str]:
+    settings = setup.settings
+    return settings.objectives or [settings.value_name] * len(setup.search.record.directions)
 
 
 @contextmanager
 def _log_file(path: Path) -> Iterator[None]:
-    """What is logged under vae.sweep, the tracebacks of failed trials above all, goes to a file as well."""
+    """What is logged under vae.sweep, above all the tracebacks of failed trials, goes to a file instead."""
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("vae.sweep")

@@ -2,7 +2,7 @@
 
 A job finds its trial through its environment, whatever launcher runs it:
 
-    with trial.current() as reporter:      # a null object outside a sweep
+    with trial.current() as reporter:      # does nothing outside a sweep
         for epoch in ...:
             reporter.report(epoch, value)  # raises vae.errors.Pruned
 """
@@ -12,38 +12,32 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from functools import cache
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import optuna
 from hydra.core.override_parser.types import Quote, QuotedString
-from optuna.pruners import NopPruner
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import RandomSampler
-from optuna.trial import Trial
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial
 
 from vae.errors import Pruned, UserError
-from vae.sweep.ledger import LEASE, lease_of
-from vae.sweep.samplers import make_pruner
-from vae.sweep.storage import STORAGE_ERRORS, open_storage
+from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, WANDB_ID
+from vae.sweep.space.samplers import make_pruner
+from vae.sweep.study.lease import Heartbeat, lease_of
+from vae.sweep.study.storage import STORAGE_ERRORS, open_storage
 
 TRIAL, STUDY, STORAGE, LEASE_OWNER = "VAE_TRIAL", "VAE_STUDY", "VAE_STORAGE", "VAE_LEASE"
-PRUNER = "pruner"
-"""Study attribute with the pruner's config: a pruner is not part of an Optuna study, each job makes its own."""
-CONFIRMS = "confirms"
-"""Attribute of a confirmation's trial: the number of the trial that it runs again."""
-FACTS = "run"
-"""Trial attribute with a run's figures and facts."""
-_FOUND_BY = ("folder", "git_commit", "wandb_id")
+_FOUND_BY = (FOLDER, GIT_COMMIT, WANDB_ID)
 _OWN_COLUMNS = ("trial", "state", "value")
 """Facts of a run that a study keeps itself."""
-HEARTBEAT = "heartbeat_seconds"
-"""Study attribute with the seconds between two signs of life."""
 
 
-def environment(number: int, study: str, storage: str, owner: str) -> list[str]:
-    """Job overrides that let a job find its trial; they stay out of the run's overrides.yaml."""
+def trial_environment(number: int, study: str, storage: str, owner: str) -> list[str]:
+    """Overrides that put into a job's environment how it finds its trial; they stay out of its overrides.yaml."""
     variables = {TRIAL: str(number), STUDY: study, STORAGE: storage, LEASE_OWNER: owner}
     return [
         f"++hydra.job.env_set.{name}={QuotedString(value, Quote.single).with_quotes()}"
@@ -73,21 +67,18 @@ class NoTrial:
 
 
 class RunningTrial:
-    """One trial of a study, seen from its job. As a context it gives signs of life from a thread."""
+    """One trial of a study, seen from its job. As a context it gives signs of life from a thread.
 
-    def __init__(self, number: int, study: str, storage: str, owner: str) -> None:
-        self.number, self.study = number, study
-        self._owner = owner
-        self._study = _load(study, storage)
-        self._storage = open_storage(storage)
-        self._id = self._storage.get_trial_id_from_study_id_trial_number(
-            self._storage.get_study_id_from_name(study), number
-        )
-        self._trial = Trial(self._study, self._id)
-        self._steps = set(self._storage.get_trial(self._id).intermediate_values)
-        self._prunes = len(self._study.directions) == 1
-        self._stop = Event()
-        self._thread: Thread | None = None
+    Args:
+        trial: the trial; its study never samples, it only prunes.
+        storage: the study's storage, from which each call reads anew.
+        owner: who started the job. Where the lease names another, the trial is no longer this job's.
+    """
+
+    def __init__(self, trial: Trial, storage: BaseStorage, owner: str) -> None:
+        self.number, self.study = trial.number, trial.study.study_name
+        self._trial, self._storage, self._owner = trial, storage, owner
+        self._heartbeat: Heartbeat | None = None
 
     @property
     def params(self) -> dict[str, Any]:
@@ -106,7 +97,10 @@ class RunningTrial:
         A step that was reported before an interruption is not stored twice. With several objectives nothing is
         stored: pruning compares one value.
         """
-        self._still_ours()
+        if not self._is_ours():
+            raise UserError(
+                f"trial {self.number} of {self.study} has been taken over by another process; this one stops."
+            )
         if not self._prunes or not math.isfinite(value):
             return
         if epoch not in self._steps:
@@ -116,7 +110,7 @@ class RunningTrial:
             raise Pruned(f"trial {self.number} was pruned at epoch {epoch} with {value:.6g}")
 
     def catch_up(self, values: Mapping[int, float]) -> None:
-        """Stores what a continued run had reached but, when it was killed, had not reported yet."""
+        """Stores what a resumed run had reached, but had not reported yet when it was killed."""
         for epoch, value in values.items():
             if self._prunes and epoch not in self._steps:
                 self._trial.report(value, epoch)
@@ -128,63 +122,66 @@ class RunningTrial:
             self._trial.set_user_attr(key, _plain(value))
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """As a tracker: nothing, a study wants one value of an epoch and gets it by `report`."""
+        """As a tracker: does nothing, a study takes one value of an epoch, by `report`."""
 
     def image(self, name: str, path: Path, epoch: int) -> None:
-        """As a tracker: nothing."""
+        """As a tracker: does nothing."""
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """As a tracker: figures and facts of the run stay with the trial, where tables and constraints find them.
 
-        They are one attribute, for each is a transaction; but for those by which a trial's files and run are found.
+        They are one attribute, since each is a transaction, except those by which its files and run are found.
         """
         facts = {k: _plain(v) for k, v in summary.items() if isinstance(v, str | int | float | bool)}
         found_by = {key: facts.pop(key) for key in _FOUND_BY if key in facts}
         self.set_attrs({**found_by, FACTS: {k: v for k, v in facts.items() if k not in _OWN_COLUMNS}})
 
     def __enter__(self) -> "RunningTrial":
-        self._thread = Thread(target=self._beat, name="trial heartbeat", daemon=True)
-        self._thread.start()
+        interval_seconds = float(self._trial.study.user_attrs.get(HEARTBEAT, 5.0))
+        self._heartbeat = Heartbeat(self._renew, interval_seconds).__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._thread:
-            self._thread.join()
+        if self._heartbeat:
+            self._heartbeat.__exit__()
 
-    def _still_ours(self) -> None:
-        if lease_of(self._storage.get_trial(self._id)).owner != self._owner:
-            raise UserError(
-                f"trial {self.number} of {self.study} has been taken over by another process; this one stops."
-            )
+    @property
+    def _prunes(self) -> bool:
+        return len(self._trial.study.directions) == 1
 
-    def _beat(self) -> None:
-        interval = float(self._study.user_attrs.get(HEARTBEAT, 5.0))
-        while not self._stop.wait(interval):
-            try:
-                if lease_of(self._storage.get_trial(self._id)).owner != self._owner:
-                    return
-                self._storage.set_trial_user_attr(self._id, LEASE, [self._owner, time.time()])
-            except STORAGE_ERRORS:  # away for a moment; the sweep's own heartbeat says so
-                continue
-            except optuna.exceptions.UpdateFinishedTrialError:
-                return
+    @cached_property
+    def _steps(self) -> set[int]:
+        """Steps that have been reported, in earlier starts too."""
+        return set(self._frozen().intermediate_values)
+
+    def _frozen(self) -> FrozenTrial:
+        return self._storage.get_trial(self._trial._trial_id)
+
+    def _is_ours(self) -> bool:
+        return lease_of(self._frozen()).owner == self._owner
+
+    def _renew(self) -> None:
+        # A storage that is unreachable for a moment: the sweep's own heartbeat says so.
+        with suppress(*STORAGE_ERRORS, UpdateFinishedTrialError):
+            if self._is_ours():
+                self._storage.set_trial_user_attr(self._trial._trial_id, LEASE, [self._owner, time.time()])
 
 
 def current() -> RunningTrial | NoTrial:
-    """The trial of the job that calls this; a null object outside a sweep."""
+    """The trial of the job that calls this; outside a sweep, an object whose methods do nothing."""
     number = os.environ.get(TRIAL)
     if not number:
         return NoTrial()
-    return RunningTrial(int(number), os.environ[STUDY], os.environ[STORAGE], os.environ[LEASE_OWNER])
+    study, storage = _load(os.environ[STUDY], os.environ[STORAGE]), open_storage(os.environ[STORAGE])
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, int(number))
+    return RunningTrial(Trial(study, trial_id), storage, os.environ[LEASE_OWNER])
 
 
 @cache
 def _load(study: str, storage: str) -> optuna.Study:
     """A study that never samples. Opened once per process: a worker runs many trials."""
     loaded = optuna.load_study(study_name=study, storage=open_storage(storage), sampler=RandomSampler())
-    config = json.loads(loaded.user_attrs.get(PRUNER, "null"))
-    loaded.pruner = make_pruner(config, len(loaded.directions)) if config else NopPruner()
+    loaded.pruner = make_pruner(json.loads(loaded.user_attrs.get(PRUNER, "{}")), len(loaded.directions))
     return loaded
 
 

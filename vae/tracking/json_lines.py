@@ -1,4 +1,4 @@
-"""metrics.jsonl and summary.json: always written, whatever happens elsewhere."""
+"""metrics.jsonl and summary.json, which every run writes, whatever happens to its other trackers."""
 
 import json
 import math
@@ -7,51 +7,64 @@ from pathlib import Path
 from typing import Any
 
 from vae.files import write_whole, writing
+from vae.tracking.protocols import Tracker
 
 
-class JsonLines:
-    """`metrics.jsonl`, a line per epoch, flushed at once; and `summary.json` at the end. Always on.
+class JsonLines(Tracker):
+    """Writes `metrics.jsonl`, a line per epoch, flushed at once, and `summary.json` at the end. Raises StorageError.
 
-    `from_epoch` is where a continued run begins: rows after it are of a part that is done again.
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     lines = JsonLines.open(Path(folder))
+    ...     lines.log(1, {"val/elbo": -120.5})
+    ...     print(lines.path.read_text(), end="")
+    {"epoch": 1, "val/elbo": -120.5}
     """
 
-    def __init__(self, folder: Path, from_epoch: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "metrics.jsonl"
-        kept = [row for row in read_rows(self.path) if row["epoch"] <= from_epoch] if from_epoch else []
-        write_whole(self.path, lambda file: file.writelines(map(line, kept)))
+
+    @classmethod
+    def open(cls, folder: Path, from_epoch: int = 0) -> "JsonLines":
+        """Begins an empty metrics.jsonl. A resumed run keeps the rows up to `from_epoch`: it trains later epochs again.
+
+        Raises StorageError.
+        """
+        lines = cls(folder)
+        kept = [row for row in read_rows(lines.path) if row["epoch"] <= from_epoch] if from_epoch else []
+        write_whole(lines.path, lambda file: file.writelines(map(json_line, kept)))
+        return lines
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(line({"epoch": epoch, **metrics}))
-
-    def image(self, name: str, path: Path, epoch: int) -> None:
-        pass
+            file.write(json_line({"epoch": epoch, **metrics}))
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         text = json.dumps(finite(summary), indent=2) + "\n"
         write_whole(self.folder / "summary.json", lambda file: file.write(text))
 
 
-def line(row: Mapping[str, Any]) -> str:
+def json_line(row: Mapping[str, Any]) -> str:
     """A row as strict JSON in one line."""
     return json.dumps(finite(row), allow_nan=False) + "\n"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a metrics.jsonl; a last line that a kill cut short is left out."""
+    """Rows of a metrics.jsonl, without lines that are damaged or that a kill cut short."""
     return scan_rows(path)[0]
 
 
 def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Rows of a metrics.jsonl, and the number of lines that are none: cut short by a kill, or damaged."""
+    """Rows of a metrics.jsonl, and the number of lines that are damaged or that a kill cut short."""
     if not path.is_file():
         return [], 0
     rows, damaged = [], 0
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # also raised for a huge number, and for deep nesting
             row = None
         if isinstance(row, dict) and "epoch" in row:
             rows.append(row)
@@ -61,9 +74,13 @@ def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def finite(value: Any) -> Any:
-    """The value with NaN and infinities as None, which JSON lacks."""
+    """The value with None for NaN and infinities, which JSON lacks.
+
+    >>> finite({"train/loss": float("nan"), "sizes": (1, 2)})
+    {'train/loss': None, 'sizes': [1, 2]}
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {key: finite(v) for key, v in value.items()}
-    return [finite(v) for v in value] if isinstance(value, list | tuple) else value
+        return {key: finite(item) for key, item in value.items()}
+    return [finite(item) for item in value] if isinstance(value, list | tuple) else value

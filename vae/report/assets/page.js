@@ -1,11 +1,11 @@
-// Starts the parts in the order in which they stand on the page.
-if (count) {
+// Starts the parts of the page, from top to bottom.
+if (runCount) {
   startTable();
   startParallel();
 }
 const redrawCurves = startCurves();
 const redrawFigures = startFigures();
-if (count) startGallery();
+if (runCount) startGallery();
 
 document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from vae.config import settings_of
+from vae.errors import UserError
+from vae.training import learning_rate, optimizers
+
+SETTINGS = {
+    "adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+    "adamw": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+    "rmsprop": {"alpha": 0.99, "eps": 1e-8, "momentum": 0.0},
+    "sgd": {"momentum": 0.9, "nesterov": True},
+}
+ORACLES = {
+    "adam": lambda p, **s: torch.optim.Adam(p, betas=(s.pop("beta1"), s.pop("beta2")), foreach=False, **s),
+    "adamw": lambda p, **s: torch.optim.AdamW(p, betas=(s.pop("beta1"), s.pop("beta2")), foreach=False, **s),
+    "rmsprop": lambda p, **s: torch.optim.RMSprop(p, foreach=False, **s),
+    "sgd": lambda p, **s: torch.optim.SGD(p, foreach=False, **s),
+}
+
+
+@pytest.mark.parametrize("name", sorted(optimizers.OPTIMIZERS))
+def test_the_fast_optimizer_follows_the_plain_one(name: str) -> None:
+    weights = [torch.nn.Parameter(torch.linspace(-1, 1, 12, dtype=torch.float64)) for _ in range(2)]
+    settings = {"lr": 0.01, "weight_decay": 0.1, **SETTINGS[name]}
+    pair = [
+        optimizers.build(settings_of("optimizer", {"name": name, **settings}), [weights[0]]),
+        ORACLES[name]([weights[1]], **settings),
+    ]
+    for _ in range(20):
+        for weight, optimizer in zip(weights, pair, strict=True):
+            optimizer.zero_grad()
+            (weight**4).sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(weights[0], weights[1], rtol=1e-9, atol=1e-12)
+    assert weights[0].abs().max() < 1
+
+
+def test_an_unknown_optimizer_lists_the_choices() -> None:
+    with pytest.raises(UserError, match="optimizer.name: no such choice: adm. .*Did you mean adam"):
+        optimizers.build(settings_of("optimizer", {"name": "adm"}), [])
+
+
+@pytest.mark.parametrize("schedule", sorted(learning_rate.SCHEDULES))
+def test_a_schedule_rises_through_the_warm_up_and_ends_at_its_fraction(schedule: str) -> None:
+    course = {"steps": 100, "schedule": schedule, "warmup_steps": 10, "final_fraction": 0.1}
+    factors = [learning_rate.lr_factor(step, **course) for step in range(130)]
+    assert factors[:10] == pytest.approx([(i + 1) / 10 for i in range(10)])
+    assert factors[10] == 1
+    after = factors[10:]
+    assert all(b <= a for a, b in zip(after, after[1:], strict=False))
+    end = 1 if schedule == "constant" else 0.1
+    assert factors[100:] == pytest.approx([end] * 30)
+
+
+@pytest.mark.parametrize(("schedule", "half"), [("linear", 0.6), ("cosine", 0.6), ("exponential", 0.2**0.5)])
+def test_half_way_is_the_formula(schedule: str, half: float) -> None:
+    course = {"steps": 100, "schedule": schedule, "warmup_steps": 0, "final_fraction": 0.2}
+    assert learning_rate.lr_factor(50, **course) == pytest.approx(half)
+    assert learning_rate.lr_factor(0, **course) == 1
+
+
+def test_the_first_stairs_of_a_long_schedule_are_a_short_one() -> None:
+    """Burda's 3,280 epochs cut off after 13: the same learning rate in each of them, 10 steps an epoch."""
+    rest = {"schedule": "stairs", "warmup_steps": 0}
+    whole = [learning_rate.lr_factor(step, steps=32_800, final_fraction=0.1, **rest) for step in range(130)]
+    short = [
+        learning_rate.lr_factor(step, steps=130, final_fraction=0.1 ** (2 / 7), stairs=3, **rest) for step in range(130)
+    ]
+    assert short == pytest.approx(whole)
+    assert len(set(whole)) == 3

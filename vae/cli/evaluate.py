@@ -1,0 +1,120 @@
+"""The command `vae-eval run=DIR`, which measures a finished run: a table, JSON, pictures, and its page in W&B."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.table import Table
+
+from vae.cli.exits import mistakes_explained
+from vae.config import describe, lookup, one_of
+from vae.config.schema import EvaluationConfig
+from vae.errors import UserError
+from vae.run.finished import EvaluationRequest, evaluate_finished
+from vae.run.job import LATEST
+
+SPLITS = ("test", "validation", "train")
+DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
+NUMBERS: tuple[tuple[str, str], ...] = (
+    ("elbo", "ELBO"),
+    ("bce", "cross-entropy of grey pixels (bce)"),
+    ("distortion", "distortion, -log p(x|z)"),
+    ("rate", "rate, KL(q(z|x) || p(z))"),
+    ("mutual_information", "mutual information I(x; z), estimated"),
+    ("mutual_information_at_most", "  its upper limit for this many images, log N"),
+    ("active_units", "active units (variance of the mean above 0.01)"),
+    ("linear_probe_accuracy", "linear probe on the means, accuracy"),
+    ("nearest_neighbours_accuracy", "10 nearest neighbours, accuracy"),
+    ("frechet_small_classifier", "Frechet distance, small classifier"),
+    ("small_classifier_accuracy", "  that classifier's accuracy"),
+    ("conditional_accuracy", "  share of drawn images that it classifies as their label"),
+    ("bits_per_dim", "bits per dimension"),
+)
+"""Name of a value, and its title in the table."""
+HOW_TO_EVALUATE = """\
+vae-eval run=DIR [KEY=VALUE ...]
+
+Measures the best model of a finished run, and draws its latent space. In nats per image unless stated otherwise.
+
+  run=DIR            folder of the run; results/latest
+  k=N                importance samples of the bound on the NLL, 1000; the same as nll_samples
+  split=NAME         test, validation or train
+  device=NAME        auto, cpu, cuda, cuda:N, mps
+{keys}
+
+Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one.
+"""
+
+
+def main() -> None:
+    """Entry point of `vae-eval`."""
+    wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
+    if wants_help or not sys.argv[1:]:
+        keys = [f"  {f.name + '=':<18} {describe(EvaluationConfig, f.name)}" for f in fields(EvaluationConfig)]
+        print(HOW_TO_EVALUATE.format(keys="\n".join(keys)))
+        sys.exit(0 if wants_help else 2)
+    with mistakes_explained():
+        request = read_request(sys.argv[1:])
+        console = Console(highlight=False, markup=False, soft_wrap=True)
+        values, count = evaluate_finished(request, console)
+        print_values(console, request.folder, values, f"{count:,} {request.split} images")
+
+
+def read_request(arguments: list[str]) -> EvaluationRequest:
+    """Reads `KEY=VALUE` arguments: run, k, split, device, and the fields of `EvaluationConfig`. Raises UserError."""
+    known = {"run", "k", "split", "device", *(f.name for f in fields(EvaluationConfig))}
+    for argument in arguments:
+        key, equals, _ = argument.partition("=")
+        if not equals or key not in known:
+            problem = "no such key" if equals else "KEY=VALUE is expected"
+            raise UserError(f"vae-eval: {argument}: {problem}. {one_of(key, known)}")
+    given = OmegaConf.from_dotlist(arguments)
+    if "k" in given:
+        given.nll_samples = given.pop("k")
+        if type(given.nll_samples) is not int or given.nll_samples < 1:
+            raise UserError(
+                f"vae-eval: k must be a whole number of samples, at least 1, but it is {given.nll_samples}."
+            )
+    folder, split, device = (
+        str(given.pop(key, default)) for key, default in (("run", LATEST), ("split", "test"), ("device", "auto"))
+    )
+    lookup(split, {name: name for name in SPLITS}, "split")
+    try:
+        settings: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationConfig), DEFAULTS, given))
+    except OmegaConfBaseException as error:
+        raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
+    if settings.nll_samples < 0:
+        raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
+    return EvaluationRequest(Path(folder), split, device, settings, list(map(str, given)))
+
+
+def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:
+    """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
+    table = Table(title=f"{folder} · {images}", title_justify="left")
+    table.add_column("nats per image unless stated otherwise")
+    table.add_column("value", justify="right")
+    for name, title in NUMBERS:
+        if name in values:
+            table.add_row(title, figure_text(values[name]))
+    for k, nll, error in values.get("nll_curve", ()):
+        table.add_row(f"NLL at most, k = {k:,} (standard error over images)", f"{nll:.3f} ± {error:.3f}")
+    console.print(table)
+    if "in_words" in values:
+        console.print(values["in_words"])
+    if "nll_seconds" in values:
+        console.print(
+            f"NLL: {values['nll_seconds']:.1f} s, {values['nll_samples_per_second']:,} samples/s, "
+            f"{values['nll_gflops']:.0f} GFLOP/s in the decoder, {values['nll_share_of_matrix_rate']:.0%} of this "
+            "machine's matrix rate"
+        )
+    console.print(f"{folder / 'evaluation.json'}, and pictures beside it")
+
+
+def figure_text(value: float) -> str:
+    """An integer with thousands separators, another number with three decimals."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,86 @@
+"""The command `python -m vae` (vae-train). Mistakes are found before any file or folder is made."""
+
+import math
+import os
+import signal
+import sys
+from functools import cache
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from vae.cli.arguments import expand
+from vae.cli.exits import fail, interrupt, mistakes_explained
+from vae.cli.help import help_text
+from vae.cli.mistakes import CONFIG_ERRORS, explain
+from vae.cli.rehearsal import rehearse_run
+from vae.config import conf_dir, register, typed
+from vae.errors import Pruned, StorageError, UserError
+
+register()
+ConfigStore.instance().store(
+    group="hydra/callbacks",
+    name="report",
+    node={"report": {"_target_": "vae.report.live.GridReport"}},
+    package="hydra.callbacks",
+)
+OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
+
+
+@hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
+def job(cfg: DictConfig) -> float:
+    """One training run; the value that a sweep sees is the best validation ELBO."""
+    from vae.run.job import Job
+    from vae.run.wiring import train_and_test
+
+    context = HydraConfig.get()
+    overrides = list(context.overrides.task)
+    folder = Path(context.runtime.output_dir)
+    if context.mode == RunMode.MULTIRUN:
+        number, swept = int(context.job.num), swept_keys(Path(context.sweep.dir))
+        try:
+            return train_and_test(typed(cfg), Job(folder, number, overrides, swept))
+        except Pruned:
+            if os.environ.get("VAE_TRIAL"):
+                raise  # for the sweep, which records it in the study
+            return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
+    try:
+        return train_and_test(typed(cfg), Job(folder, None, overrides))
+    except UserError as error:
+        fail(error)  # before Hydra adds lines of its own
+
+
+@cache
+def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
+    """Keys that a plain grid gives several values, from what Hydra recorded before its first job."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    recorded = sweep_dir / "multirun.yaml"
+    overrides = OmegaConf.load(recorded).hydra.overrides.task if recorded.is_file() else []
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return tuple(override.key_or_group for override in parsed if override.is_sweep_override())
+
+
+def main() -> None:
+    """Entry point of `python -m vae` and `vae-train`."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
+    signal.signal(signal.SIGTERM, interrupt)
+    if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra's own help would copy every registered config, which is slow
+        print(help_text())
+        return
+    with mistakes_explained():
+        try:
+            sys.argv[1:] = expand(sys.argv[1:])
+            rehearse_run(sys.argv[1:])
+            job()
+        except CONFIG_ERRORS as error:
+            fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
+        except Pruned as pruned:
+            fail(pruned)
+        except OSError as error:  # from Hydra's own files: an error about ours is a StorageError already
+            reason = error.strerror or error
+            fail(StorageError(f"{error.filename or 'A file'} could not be read or written ({reason})."))

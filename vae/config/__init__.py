@@ -1,0 +1,8 @@
+"""The config of a run: its schema is registered with Hydra, its values are checked, and the result is typed."""
+
+from vae.config.checks import check
+from vae.config.field_docs import describe
+from vae.config.names import lookup, one_of, raised
+from vae.config.registration import conf_dir, register
+from vae.config.run_config import arguments_of, from_record, record_of, settings_of, typed
+from vae.config.schema import RunConfig

@@ -1,0 +1,60 @@
+"""Turns what Hydra composed into a typed `RunConfig`, and a `RunConfig` into a plain record and back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae.config.checks import check
+from vae.config.names import one_of
+from vae.config.schema import SCHEMA, RunConfig
+from vae.errors import UserError
+
+
+def typed(cfg: DictConfig) -> RunConfig:
+    """The config, checked, with its interpolations resolved. Raises UserError as `check` does."""
+    check(cfg)
+    return cast(RunConfig, OmegaConf.to_object(cfg))
+
+
+def record_of(config: RunConfig) -> dict[str, Any]:
+    """The config as nested dicts of plain values: for a checkpoint, and for W&B."""
+    return asdict(config)
+
+
+def from_record(record: Mapping[str, Any]) -> RunConfig:
+    """The inverse of `record_of`. A key that an older record lacks takes its default.
+
+    Raises UserError for a key that no option of its group has.
+    """
+    groups = {group: settings_of(group, record[group]) for group in SCHEMA if group in record}
+    return RunConfig(**{key: groups.get(key, value) for key, value in record.items()})
+
+
+def settings_of(group: str, values: Mapping[str, Any]) -> Any:
+    """The settings as the dataclass of the group that has these keys: the option of that name, else the smallest.
+
+    Raises UserError for a key that no option has.
+
+    >>> settings_of("likelihood", {"name": "gaussian", "scale": 0.2})
+    GaussianConfig(name='gaussian', scale=0.2, learn_scale=False)
+    """
+    options = [option for option in SCHEMA[group].values() if values.keys() <= {f.name for f in fields(option)}]
+    if not options:
+        known = {f.name for option in SCHEMA[group].values() for f in fields(option)}
+        key = next((key for key in values if key not in known), next(iter(values)))
+        raise UserError(f"{group}.{key}: no such key. {one_of(key, known)}")
+    return min(options, key=lambda option: (getattr(option, "name", None) != values.get("name"), len(fields(option))))(
+        **values
+    )
+
+
+def arguments_of(settings: Any, *without: str) -> dict[str, Any]:
+    """A part's settings as keyword arguments of its factory: all fields but `name` and those in `without`.
+
+    >>> from vae.config.schema import SCHEMA
+    >>> arguments_of(SCHEMA["prior"]["vamp"]())
+    {'pseudo_inputs': 500}
+    """
+    return {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("name", *without)}

@@ -1,0 +1,23 @@
+"""The group `evaluation`: what is measured after training, beyond the test ELBO."""
+
+from dataclasses import dataclass
+
+from vae.config.schema.fields import number
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured of the best model after training, on the test images; `vae-eval` takes the same keys."""
+
+    nll_samples: int = number(0, at_least=0)
+    """Importance samples k of the bound on the NLL; 0: off."""
+    latents: bool = False
+    """Rate per dimension, active units, mutual information."""
+    probes: bool = False
+    """Accuracy of a linear probe and of nearest neighbours on the latent means; needs labels."""
+    frechet: bool = False
+    """Frechet distance in the features of a small classifier trained on the same data; needs labels."""
+    pictures: bool = False
+    """Pictures of the latent space."""
+    umap: bool = False
+    """Add an embedding by UMAP to the pictures; needs the extra `umap`."""

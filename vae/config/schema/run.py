@@ -1,0 +1,69 @@
+"""The whole config of a run, and every option of every group."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from vae.config.resume import Resume, parse_resume
+from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, FolderConfig
+from vae.config.schema.evaluation import EvaluationConfig
+from vae.config.schema.fields import number
+from vae.config.schema.likelihood import DiscretisedLogisticConfig, GaussianConfig, LikelihoodConfig
+from vae.config.schema.model import ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
+from vae.config.schema.objective import CapacityConfig, ElboConfig, ImportanceWeightedConfig, ObjectiveConfig
+from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConfig, SgdConfig
+from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
+from vae.config.schema.tracking import TrackingConfig, WandbConfig
+from vae.config.schema.trainer import TrainerConfig
+
+
+@dataclass
+class RunConfig:
+    """The whole config of a run: the chosen option of each group, and the keys that belong to no group.
+
+    `vae.config.typed` makes it of what Hydra composed.
+
+    >>> from vae.config.schema import MlpConfig, RunConfig
+    >>> RunConfig(model=MlpConfig(latent_size=2)).model.latent_size
+    2
+    """
+
+    data: DataConfig = MISSING
+    model: ModelConfig = MISSING
+    prior: PriorConfig = MISSING
+    likelihood: LikelihoodConfig = MISSING
+    objective: ObjectiveConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    trainer: TrainerConfig = MISSING
+    evaluation: EvaluationConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    seed: int = number(0, at_least=0)
+    """Seed of weights, batches and noise."""
+    study: str = "${now:%Y-%m-%d_%H-%M-%S}"
+    """Name of a multirun: its folder under multirun/ and its W&B group."""
+    notes: str = ""
+    """A line about the purpose of the run; kept with the run and in W&B."""
+
+    @property
+    def resume(self) -> Resume:
+        """`trainer.resume`, parsed."""
+        return parse_resume(self.trainer.resume)
+
+
+SCHEMA: Mapping[str, Mapping[str, type]] = {
+    "data": {"image_set": DataConfig, "emnist": EmnistConfig, "arrays": ArraysConfig, "folder": FolderConfig},
+    "model": {"mlp": MlpConfig, "conv": ConvConfig, "hierarchical": HierarchicalConfig, "own": OwnConfig},
+    "prior": {"standard_normal": PriorConfig, "vamp": VampConfig, "flow": FlowConfig},
+    "likelihood": {
+        "bernoulli": LikelihoodConfig,
+        "gaussian": GaussianConfig,
+        "discretised_logistic": DiscretisedLogisticConfig,
+    },
+    "objective": {"elbo": ElboConfig, "capacity": CapacityConfig, "importance_weighted": ImportanceWeightedConfig},
+    "optimizer": {"adam": AdamConfig, "rmsprop": RmspropConfig, "sgd": SgdConfig},
+    "trainer": {"default": TrainerConfig},
+    "evaluation": {"default": EvaluationConfig},
+    "tracking": {"none": TrackingConfig, "wandb": WandbConfig},
+}
+"""Group -> option of `/schema/<group>/<option>` -> its dataclass."""

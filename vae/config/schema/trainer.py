@@ -1,0 +1,34 @@
+"""The group `trainer`: the length of the training, the device, and what is written on the way."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vae.config.schema.fields import choice, number
+
+
+@dataclass
+class TrainerConfig:
+    """How long a run trains, on which device, and in which precision."""
+
+    epochs: int = number(20, at_least=1)
+    """Passes over the training images."""
+    device: str = "auto"
+    """auto | cpu | cuda | cuda:N | mps."""
+    precision: str = choice("auto", "fp32", "bf16")
+    """Precision of the training steps; auto: bf16 where the processor or GPU computes in it. Evaluation is fp32."""
+    compile: bool = False
+    """Compile the training step with torch.compile: up to a minute at the start, worth it for long runs on a GPU."""
+    threads: int = number(0, at_least=0)
+    """CPU threads of torch; 0: torch's own choice."""
+    clip_grad_norm: float = number(0.0, at_least=0)
+    """Largest norm of the gradient; 0: off."""
+    eval_every_epochs: int = number(1, at_least=1)
+    """Validation every n epochs, and after the last."""
+    early_stop_evals: int = number(0, at_least=0)
+    """Stop after this many evaluations in a row without a better validation ELBO; 0: off."""
+    images_every_epochs: int = number(0, at_least=0)
+    """Samples and reconstructions every n epochs; 0: only at the end."""
+    checkpoint_every_seconds: float = number(10.0, at_least=0)
+    """Least time between two writes of checkpoint.pt, which is written after an epoch; 0: after every epoch."""
+    resume: Any = False
+    """DIR: resume the run in that folder, with its config; true: the run in results/latest; false: begin anew."""

@@ -1,0 +1,64 @@
+"""Loads the data set that a config names and splits it into training, validation and test images."""
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from vae.config import arguments_of, lookup
+from vae.config.schema import DataConfig
+from vae.data.pixels import binarise
+from vae.data.sources import SOURCES
+from vae.data.splits import Split, Splits
+from vae.errors import UserError
+
+
+def load_splits(settings: DataConfig) -> Splits:
+    """The splits of a data set, on the CPU.
+
+    Raises UserError where the settings ask for more images than there are, StorageError for damaged files.
+    """
+    splits = _splits(settings.name, **arguments_of(settings, "batch_size", "eval_batch_size"))
+    if settings.batch_size > len(splits.train):
+        raise UserError(
+            f"data.batch_size={settings.batch_size}: there are {len(splits.train):,} training images in "
+            f"data={settings.name}."
+        )
+    return splits
+
+
+@lru_cache(maxsize=1, typed=True)  # of the splits, not the source: they are copies of its images in another order
+def _splits(
+    name: str,
+    *,
+    pixels: str,
+    validation: int | float | str,
+    train_images: int | None,
+    split_seed: int,
+    **location: Any,
+) -> Splits:
+    """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
+    source = lookup(name, SOURCES, "data.name")(**location)
+    generator = torch.Generator().manual_seed(split_seed)
+    train, test = source.train, source.test
+    if validation == "test" and test is None:
+        raise UserError(f"data.validation=test: {name} has no test images of its own. Give a count or a fraction.")
+    if test is None:
+        test, train = _hold_out(train, max(1, len(train) // 10), generator)
+    if validation == "test":
+        held_out = test
+    else:
+        count = validation if isinstance(validation, int) else round(float(validation) * len(train))
+        if not 1 <= count < len(train):
+            raise UserError(f"data.validation={validation}: there are {len(train):,} images to hold out from.")
+        held_out, train = _hold_out(train, count, generator)
+    if train_images is not None:
+        if train_images > len(train):
+            raise UserError(f"data.train_images={train_images}: there are {len(train):,} training images.")
+        train = train.take(torch.arange(train_images))
+    return binarise(Splits(train, held_out, test), pixels, generator)
+
+
+def _hold_out(split: Split, count: int, generator: torch.Generator) -> tuple[Split, Split]:
+    order = torch.randperm(len(split), generator=generator)
+    return split.take(order[:count]), split.take(order[count:])

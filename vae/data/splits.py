@@ -1,0 +1,72 @@
+"""Loaded images: uint8 tensors with labels, in splits."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels.
+
+    >>> from vae.data import Split
+    >>> digits = Split(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), torch.tensor([3, 1, 4, 1]))
+    >>> digits.take(torch.tensor([2, 0])).labels
+    tensor([4, 3])
+    """
+
+    images: Tensor
+    """(N, C, H, W) uint8."""
+    labels: Tensor | None = None
+    """(N,) int64, from 0; None: there are none."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Tensor) -> "Split":
+        """The images and labels at `indices`, (M,) int64."""
+        return Split(self.images[indices], None if self.labels is None else self.labels[indices])
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it is published; what a loader of `data.sources`, or a user's own factory, returns."""
+
+    train: Split
+    test: Split | None = None
+    """None: there are no test images of its own; some of the training images are held out instead."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test images of one run.
+
+    >>> from vae.data import Split, Splits
+    >>> images = Split(torch.zeros(4, 1, 8, 8, dtype=torch.uint8))
+    >>> Splits(train=images, validation=images, test=images).image_shape
+    (1, 8, 8)
+    """
+
+    train: Split
+    validation: Split
+    """The same object as `test` where models are selected on the test images."""
+    test: Split
+    dynamic: bool = False
+    """Whether training pixels are drawn as 0 or 1 in each pass, by `Batches`."""
+    pixels_sha256: str | None = None
+    """Checksum of the pixels that were drawn once; None: there are none."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        _, c, h, w = self.train.images.shape
+        return c, h, w
+
+    def to(self, device: torch.device) -> "Splits":
+        """The same splits on a device."""
+        moved = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        for name, split in moved.items():
+            labels = None if split.labels is None else split.labels.to(device)
+            moved[name] = Split(split.images.to(device), labels)
+        return replace(self, **moved)

@@ -1,0 +1,122 @@
+"""Figures of a trained model on one split, as a generator of (name, value).
+
+All are in nats per image unless their name says otherwise, in fp32, with fixed noise; none depends on the batch size.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from vae.config.schema import EvaluationConfig
+from vae.data import Split, Splits
+from vae.errors import UserError
+from vae.evaluation.bounds import nll_bounds, why_no_likelihood
+from vae.evaluation.classifier import classifier_for
+from vae.evaluation.frechet import compare_drawn
+from vae.evaluation.information import mutual_information
+from vae.evaluation.posteriors import Posteriors, infer_posteriors
+from vae.evaluation.probes import linear_probe, nearest_neighbours
+from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
+from vae.models.vae import VAE
+from vae.training.validation import evaluate
+
+Values = Iterator[tuple[str, Any]]
+
+
+def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
+    """Raises UserError for what cannot be measured of this model on these images, before any time is spent."""
+    reason = why_no_likelihood(model, splits.test)
+    if settings.nll_samples and reason:
+        raise UserError(f"evaluation.nll_samples={settings.nll_samples}: {reason}")
+    for key in ("probes", "frechet"):
+        if getattr(settings, key) and splits.train.labels is None:
+            raise UserError(f"evaluation.{key}=true needs labels, but these images have none.")
+    if settings.umap and not settings.pictures:
+        raise UserError("evaluation.umap=true adds a picture to the others: set evaluation.pictures=true as well.")
+    if settings.umap and find_spec("umap") is None:
+        raise UserError("evaluation.umap=true needs the extra `umap`: pip install vae-sweeps[umap]")
+
+
+def measure(
+    model: VAE,
+    splits: Splits,
+    settings: EvaluationConfig,
+    *,
+    split: str = "test",
+    cache: Path,
+    posteriors: Posteriors | None = None,
+    advance: Callable[[int], object] = lambda n: None,
+) -> Values:
+    """What the settings ask for, the cheapest first. Pictures are for `vae.figures`: nothing is computed for them here.
+
+    Args:
+        model: on the device of the images.
+        splits: the probes and the classifier also see the training images.
+        settings: the group `evaluation`.
+        split: `test`, `validation` or `train`.
+        cache: folder of the trained classifiers.
+        posteriors: of that split, where they are known already.
+        advance: called with the pairs of image and sample that the NLL has done since the last call.
+
+    Returns:
+        Names and numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension, and
+        `in_words` a sentence.
+
+    >>> from pathlib import Path
+    >>> from vae.config.schema import EvaluationConfig
+    >>> from vae.data import Split, Splits
+    >>> from vae.evaluation import measure
+    >>> black = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))
+    >>> settings = EvaluationConfig(nll_samples=1)
+    >>> [name for name, _ in measure(vae.VAE(), Splits(black, black, black), settings, cache=Path("cache"))]
+    ['elbo', 'distortion', 'rate', 'nll_k1', 'nll_k1_standard_error', 'bits_per_dim', 'nll_curve']
+    """
+    images: Split = getattr(splits, split)
+    yield from averages(model, images)
+    if settings.latents or settings.probes:
+        posteriors = posteriors or infer_posteriors(model, images)
+        if settings.latents:
+            yield from _of_latents(posteriors)
+        if settings.probes:
+            train = infer_posteriors(model, splits.train)
+            yield "linear_probe_accuracy", linear_probe(train, posteriors)
+            yield "nearest_neighbours_accuracy", nearest_neighbours(train, posteriors)
+    if settings.frechet:
+        yield from compare_drawn(model, splits, classifier_for(splits, cache)).items()
+    if settings.nll_samples:
+        yield from _of_bounds(model, images, settings.nll_samples, advance)
+
+
+def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
+    """ELBO, rate and distortion from one sample of z; grey pixels under a Bernoulli have a `bce` instead of an ELBO."""
+    terms = evaluate(model, images, batch_size)
+    if why_no_likelihood(model, images):
+        yield "bce", terms.distortion
+    else:
+        yield "elbo", terms.elbo
+        yield "distortion", terms.distortion
+    yield "rate", terms.rate
+
+
+def _of_latents(posteriors: Posteriors) -> Values:
+    yield "latent_dimensions", posteriors.means.shape[1]
+    yield "active_units", int(active_units(posteriors.means).sum())
+    yield "active_variance_above", ACTIVE_VARIANCE
+    yield "mutual_information", mutual_information(posteriors)
+    yield "mutual_information_at_most", math.log(len(posteriors.mu))
+    if posteriors.rates_by_dimension:
+        yield "rates", posteriors.rates_by_dimension
+    yield "in_words", usage_sentence(posteriors)
+
+
+def _of_bounds(model: VAE, images: Split, k: int, advance: Callable[[int], object]) -> Values:
+    curve = []
+    for bound in nll_bounds(model, images, k, advance=advance):
+        curve.append(list(bound))
+        yield f"nll_k{bound.k}", bound.nll
+    yield f"nll_k{k}_standard_error", curve[-1][2]
+    pixels = images.images[0].numel()
+    yield "bits_per_dim", model.likelihood.bits_per_dim(curve[-1][1], pixels)
+    yield "nll_curve", curve

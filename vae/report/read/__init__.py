@@ -1,0 +1,1 @@
+"""Studies, grids and folders of runs -> records."""

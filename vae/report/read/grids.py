@@ -1,0 +1,114 @@
+"""Folders of single runs -> records: Hydra's plain grid, or any runs that are to be compared."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import optuna
+from omegaconf import OmegaConf
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from vae.nested import bare, differing
+from vae.report.read.records import Execution, Records, Request, Run
+from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, read_overrides
+from vae.states import RunState
+
+OBJECTIVE = "val/elbo"
+INCIDENTAL_KEYS = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
+"""Keys whose values do not make one run different from another."""
+_TRIAL_STATES = {
+    RunState.COMPLETE: TrialState.COMPLETE,
+    RunState.PRUNED: TrialState.PRUNED,
+    RunState.UNFINISHED: TrialState.RUNNING,
+}
+"""Any other state is a trial's FAIL."""
+_LOG_RATIO = 20.0
+"""Positive numbers are drawn on a logarithmic scale where the largest is at least this many times the smallest."""
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The runs directly below a folder, in order."""
+    below = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted(path for path in below if path.is_dir() and not path.is_symlink() and is_run(path))
+
+
+def read_grid(folder: Path) -> Records:
+    """Hydra's `-m model.latent_size=2,10,20`: a run per job."""
+    jobs = run_folders(folder)
+    numbers = {job.name.removeprefix("trial_").lstrip("0") or "0": job for job in jobs}
+    names = numbers if len(numbers) == len(jobs) else {job.name: job for job in jobs}
+    return read_runs(folder.resolve().name, names, _command(folder))
+
+
+def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Records:
+    """Named folders of runs, compared by the config keys in which they differ."""
+    configs = {name: read_config(path) for name, path in folders.items()}
+    given = [bare(override).partition("=")[0] for path in folders.values() for override in read_overrides(path)]
+    keys = differing(configs.values(), ignore=INCIDENTAL_KEYS)
+    keys = [*dict.fromkeys(key for key in given if key in keys), *(key for key in keys if key not in given)]
+    runs = [
+        _run(name, read_folder(path), {key: configs[name][key] for key in keys if key in configs[name]})
+        for name, path in folders.items()
+    ]
+    values = {key: [run.params.get(key) for run in runs] for key in keys}
+    distributions = {key: distribution(of_key) for key, of_key in values.items()}
+    study = optuna.create_study(direction="maximize", study_name=title)
+    study.add_trials([_trial(run, distributions) for run in runs])
+    space = {key: ", ".join(map(str, dict.fromkeys(of_key))) for key, of_key in values.items()}
+    return Records(title, runs, study, [OBJECTIVE], Request(space, command))
+
+
+def distribution(values: Sequence[Scalar]) -> BaseDistribution:
+    """The narrowest space that the values of one key may have been drawn from.
+
+    >>> distribution([2, 10, 20])
+    IntDistribution(high=20, log=False, low=2, step=1)
+    """
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < len(values):
+        return CategoricalDistribution(list(dict.fromkeys(values)))
+    low, high = min(numbers), max(numbers)
+    log = low > 0 and high / low >= _LOG_RATIO
+    if all(isinstance(number, int) for number in numbers):
+        return IntDistribution(int(low), int(high), log=log and low >= 1)
+    return FloatDistribution(low, high, log=log)
+
+
+def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
+    value, seconds, ended = folder.summary.get("value"), folder.summary.get("seconds"), folder.ended
+    return Run(
+        name=name,
+        state=RunState.from_summary(folder.summary.get("state")),
+        params=params,
+        values=(float(value),) if isinstance(value, int | float) else (),
+        folder=folder,
+        execution=Execution(ended - seconds, ended) if ended and seconds and isinstance(seconds, int | float) else None,
+        reason=str(folder.summary.get("reason", "")),
+    )
+
+
+def _trial(run: Run, distributions: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    state = _TRIAL_STATES.get(run.state, TrialState.FAIL)
+    if state == TrialState.COMPLETE and not run.values:
+        state = TrialState.FAIL
+    trial = create_trial(
+        state=state,
+        values=list(run.values) if state == TrialState.COMPLETE else None,
+        params=dict(run.params),
+        distributions={key: distributions[key] for key in run.params},
+    )
+    if run.execution:
+        trial.datetime_start = datetime.fromtimestamp(run.execution.begin)
+        if state.is_finished():
+            trial.datetime_complete = datetime.fromtimestamp(run.execution.end)
+    return trial
+
+
+def _command(folder: Path) -> str:
+    file = folder / "multirun.yaml"
+    if not file.is_file():
+        return ""
+    config = OmegaConf.load(file)
+    overrides = OmegaConf.select(config, "hydra.overrides.task") or []
+    return " ".join(["python -m vae -m", *map(str, overrides)])

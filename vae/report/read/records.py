@@ -1,0 +1,108 @@
+"""What a report is made of: runs as rows, whatever they come from, and what they are compared by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from vae.run.folder import METRICS_FILE, RunFolder, Scalar
+from vae.states import RunState
+from vae.sweep.study.results import Confirmed, best_trials
+
+
+@dataclass(frozen=True)
+class Execution:
+    """When a run was executed, in seconds since 1970, and by which process."""
+
+    begin: float
+    end: float
+    owner: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run."""
+
+    name: str
+    """The trial's number, or the run's folder as a person would type it."""
+    state: RunState
+    params: Mapping[str, Scalar] = field(default_factory=dict)
+    """Dotted key -> value, of the keys in which the runs differ."""
+    values: Sequence[float] = ()
+    """The objectives; empty where the run has none."""
+    folder: RunFolder = field(default_factory=RunFolder)
+    """The run's files; what a trial's lack is filled in from the study."""
+    execution: Execution | None = None
+    """None while it runs, and where no times were recorded."""
+    reason: str = ""
+    """Why it ended as it did, where that needs a word."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as far as it was recorded."""
+
+    space: Mapping[str, str] = field(default_factory=dict)
+    """Key -> what was searched, in words."""
+    command: str = ""
+    """As it was typed."""
+    total: int | None = None
+    """How many runs."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """A study, a grid, or named runs."""
+
+    title: str
+    runs: Sequence[Run]
+    study: optuna.Study
+    """In memory: a trial per run, in the same order."""
+    objectives: Sequence[str]
+    """Their names: `val/elbo`."""
+    request: Request = field(default_factory=Request)
+    again: str = ""
+    """The command that trains the best run again."""
+    confirmed: Sequence[Confirmed] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys in which the runs differ, in the order in which they were given."""
+        used = {key for run in self.runs for key in run.params}
+        return [*(key for key in self.request.space if key in used), *sorted(used - set(self.request.space))]
+
+    @property
+    def maximise(self) -> list[bool]:
+        """For each objective, whether more is better."""
+        return [direction == optuna.study.StudyDirection.MAXIMIZE for direction in self.study.directions]
+
+    @cached_property
+    def best(self) -> list[int]:
+        """Index of the best run, or of the runs on the Pareto front; empty while none is complete."""
+        return [trial.number for trial in best_trials(self.study, self.confirmed)]
+
+    @property
+    def damaged(self) -> dict[str, int]:
+        """metrics.jsonl -> the number of its lines that could not be read."""
+        folders = [run.folder for run in self.runs]
+        return {str(f.path / METRICS_FILE): f.damaged_lines for f in folders if f.path and f.damaged_lines}
+
+    def log_scale(self, key: str) -> bool:
+        """Whether a key was searched on a logarithmic scale."""
+        return bool(getattr(self.distribution(key), "log", False))
+
+    def categorical(self, key: str) -> bool:
+        """Whether a key had a choice of values rather than a range."""
+        return isinstance(self.distribution(key), CategoricalDistribution)
+
+    def distribution(self, key: str) -> BaseDistribution | None:
+        """What a key was drawn from; None where no run has the key."""
+        trials = self.study.get_trials(deepcopy=False)
+        return next((trial.distributions[key] for trial in trials if key in trial.distributions), None)

@@ -1,0 +1,151 @@
+"""A sweep's folder -> records. The study is read once and copied into memory; its storage is not written to."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.utils import setup_globals
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna.trial import FrozenTrial, TrialState
+
+from vae.errors import UserError
+from vae.report.read.records import Execution, Records, Request, Run
+from vae.run.folder import RunFolder, curves_of, read_folder
+from vae.states import RunState
+from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
+from vae.sweep.study.lease import lease_of
+from vae.sweep.study.results import confirmations
+from vae.sweep.study.storage import absolute, open_storage
+from vae.sweep.terminal.words import space_text
+
+UNNAMED = "value"
+"""What a sweep calls the value of a job where no name was given."""
+_CONFIRM = "-confirm"
+_AGAIN = "# Again: "
+"""Begins the line of best.yaml with the command that trains the best trial again."""
+
+
+def read_study(folder: Path) -> Records:
+    """Raises UserError if the folder's study cannot be found or read."""
+    stored = _open(folder)
+    trials = stored.get_trials()
+    record, asked = (stored.user_attrs.get(name, {}) for name in (RECORD, ASKED))
+    study = _in_memory(stored, trials)
+    space = {key: _space_text(text, key, trials) for key, text in record.get("space", {}).items()}
+    return Records(
+        title=stored.study_name,
+        runs=[_run(trial, trial_folder(folder, trial)) for trial in trials],
+        study=study,
+        objectives=_objectives(asked.get("objectives", ()), trials, len(stored.directions)),
+        request=Request(space, asked.get("command", ""), asked.get("total")),
+        again=_again(folder),
+        confirmed=confirmations(study, _confirmations_of(stored)),
+    )
+
+
+def locate_study(folder: Path) -> tuple[str, str] | None:
+    """Storage and name of a sweep's study; None where the folder is not a sweep's."""
+    file = folder / "multirun.yaml"
+    beside = f"sqlite:///{(folder / 'study.db').resolve()}" if (folder / "study.db").is_file() else ""
+    unnamed = (beside, "") if beside else None
+    if not file.is_file():
+        return unnamed
+    setup_globals()  # resolvers that interpolations in the sweep's config may use
+    config = OmegaConf.load(file)
+    try:
+        sweeper: Any = OmegaConf.select(config, "hydra.sweeper")
+        if "study_name" not in (sweeper or {}):
+            return unnamed
+        name = sweeper.study_name or Path(str(config.hydra.sweep.dir)).name
+        return (absolute(sweeper.storage) if sweeper.storage else beside, name)
+    except OmegaConfBaseException:
+        return unnamed
+
+
+def trial_folder(folder: Path, trial: FrozenTrial) -> Path | None:
+    """Where a trial's files lie, also where the whole sweep has been moved since."""
+    recorded = [Path(str(trial.user_attrs[FOLDER]))] if trial.user_attrs.get(FOLDER) else []
+    names = [*(path.name for path in recorded), f"trial_{trial.number:04d}", str(trial.number)]
+    places = [*(folder / name for name in names), *recorded]
+    return next((place for place in places if place.is_dir()), None)
+
+
+def _open(folder: Path) -> optuna.Study:
+    located = locate_study(folder)
+    if located is None or not located[0]:
+        raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
+    where, name = located
+    storage = open_storage(where)
+    names = [n for n in optuna.get_all_study_names(storage) if not n.endswith(_CONFIRM)]
+    candidates = [n for n in (name, folder.resolve().name) if n in names] or (names if len(names) == 1 else [])
+    if not candidates:
+        raise UserError(
+            f"{folder}: {where} holds no study {name or folder.name}. It has: {', '.join(names) or 'none'}."
+        )
+    return optuna.load_study(study_name=candidates[0], storage=storage, sampler=optuna.samplers.RandomSampler())
+
+
+def _run(trial: FrozenTrial, place: Path | None) -> Run:
+    began, ended = trial.datetime_start, trial.datetime_complete
+    return Run(
+        name=str(trial.number),
+        state=RunState.from_trial(trial.state.name),
+        params=dict(trial.params),
+        values=tuple(trial.values or ()),
+        folder=_completed(read_folder(place) if place else RunFolder(), trial),
+        execution=Execution(began.timestamp(), ended.timestamp(), lease_of(trial).owner) if began and ended else None,
+        reason=str(trial.user_attrs.get(REASON, "")) if trial.state != TrialState.RUNNING else "",
+    )
+
+
+def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:
+    """A trial's files, with what the study alone has recorded: its facts, and a curve of the values reported to it."""
+    attributes = {key: trial.user_attrs[key] for key in (FOLDER, WANDB_ID) if key in trial.user_attrs}
+    rows = [{"epoch": step, "reported": value} for step, value in sorted(trial.intermediate_values.items())]
+    summary = {**trial.user_attrs.get(FACTS, {}), **folder.facts, **attributes}
+    return replace(folder, summary=summary, curves=folder.curves or curves_of(rows))
+
+
+def _in_memory(stored: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:
+    study = optuna.create_study(directions=stored.directions, study_name=stored.study_name)
+    study.add_trials(trials)
+    return study
+
+
+def _confirmations_of(stored: optuna.Study) -> optuna.Study:
+    """The study of the repetitions; an empty one where nothing was confirmed."""
+    name = f"{stored.study_name}{_CONFIRM}"
+    if name not in optuna.get_all_study_names(stored._storage):
+        return optuna.create_study(directions=stored.directions)
+    again = optuna.load_study(study_name=name, storage=stored._storage, sampler=optuna.samplers.RandomSampler())
+    return _in_memory(again, again.get_trials())
+
+
+def _space_text(text: str, key: str, trials: Sequence[FrozenTrial]) -> str:
+    """`2..64 log`, with any condition of the recorded text; that text alone for a key that no trial has."""
+    drawn = next((trial.distributions[key] for trial in trials if key in trial.distributions), None)
+    recorded, condition, where = text.partition(" if ")
+    return f"{space_text(drawn) if drawn else recorded}{condition}{where}"
+
+
+def _objectives(names: Sequence[str], trials: Sequence[FrozenTrial], count: int) -> list[str]:
+    """Names of the objectives; an unnamed value gets the name of the metric that equals it in every trial."""
+    if names and set(names) != {UNNAMED}:
+        return list(names)
+    if count > 1:
+        return [f"value_{i}" for i in range(count)]
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    recorded = [trial.user_attrs.get(FACTS, {}) for trial in complete]
+    shared = sorted(set.intersection(*map(set, recorded))) if recorded else []
+    shared.sort(key=lambda name: not name.startswith("val/"))
+    equal = (n for n in shared if all(f[n] == t.value for f, t in zip(recorded, complete, strict=True)))
+    return [next(equal, UNNAMED)]
+
+
+def _again(folder: Path) -> str:
+    best = folder / "best.yaml"
+    lines = best.read_text(encoding="utf-8").splitlines() if best.is_file() else []
+    return next((line.removeprefix(_AGAIN) for line in lines if line.startswith(_AGAIN)), "")

@@ -1,0 +1,1 @@
+"""Records -> columns, charts, pictures, words, and the page that holds them."""

@@ -1,0 +1,46 @@
+"""Records as columns, each with the name that the value has in W&B, trials.csv and summary.json."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vae.report.read.records import Records
+from vae.run.folder import Scalar
+from vae.sweep.attributes import FOLDER, REASON
+
+SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")
+"""Facts that a table shows at once, where runs have them; the others are shown on demand."""
+REASON_COLUMN = REASON
+"""Why a run ended as it did."""
+LEFT_OUT = ("value", "trial", "state", REASON, FOLDER)
+"""Facts that already have a column of their own, or are a link."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value of every run."""
+
+    name: str
+    kind: str
+    """`run` (its name, its state), `objective`, `key` (in which the runs differ) or `fact`."""
+    values: Sequence[Scalar]
+
+    @property
+    def shown(self) -> bool:
+        """Whether a table shows it at once."""
+        return self.kind != "fact" or self.name in SHOWN
+
+
+def columns(records: Records) -> list[Column]:
+    """Objectives, then the keys in which the runs differ, then every other scalar, the most telling first."""
+    runs, facts = records.runs, [run.folder.facts for run in records.runs]
+    made = [
+        Column(name, "objective", [run.values[i] if len(run.values) > i else None for run in runs])
+        for i, name in enumerate(records.objectives)
+    ]
+    made += [Column(key, "key", [run.params.get(key) for run in runs]) for key in records.keys]
+    names = {name for of_run in facts for name in of_run} - {*LEFT_OUT, *(column.name for column in made)}
+    ordered = sorted(names, key=lambda name: (SHOWN.index(name) if name in SHOWN else len(SHOWN), name))
+    made += [Column(name, "fact", [of_run.get(name) for of_run in facts]) for name in ordered]
+    if any(run.reason for run in runs):
+        made.append(Column(REASON_COLUMN, "fact", [run.reason or None for run in runs]))
+    return made

@@ -1,0 +1,131 @@
+"""Records -> one self-contained HTML page: data, Optuna's figures, pictures, styles and scripts, and no network."""
+
+import json
+import math
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from vae.files import write_whole
+from vae.report.read.records import Records, Run
+from vae.report.show.charts import charts
+from vae.report.show.columns import columns
+from vae.report.show.pictures import gallery
+from vae.report.show.words import conclusion, failures, overview
+from vae.states import RunState
+from vae.sweep.attributes import FOLDER
+
+SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
+DIGITS = 6
+"""Significant digits of the numbers in the page."""
+_ASSETS = Path(__file__).parents[1] / "assets"
+
+
+def write_page(records: Records, path: Path) -> None:
+    """Writes the page whole or not at all. Raises StorageError."""
+    text = page(records, path.parent)  # before the file is opened: an error in reading is not one in writing
+    write_whole(path, lambda file: file.write(text))
+
+
+def page(records: Records, folder: Path) -> str:
+    """The page as text; `folder` is where it will lie, for links to the runs' folders."""
+    drawn = list(charts(records))
+    pictures = gallery(records.runs, by_rank(records))
+    has_curves = any(run.folder.curves for run in records.runs)
+    values = {
+        "title": records.title,
+        "conclusion": conclusion(records),
+        "facts": overview(records),
+        "failures": failures(records),
+        "damaged": records.damaged,
+        "written": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+        "charts": drawn,
+        "has_curves": has_curves,
+        "shown_pictured": len(pictures),
+        "pictured": sum(1 for run in records.runs if run.folder.pictures),
+        "runs": len(records.runs),
+        "data": _json(payload(records, folder)),
+        "figures": _json({chart.name: json.loads(chart.figure.to_json()) for chart in drawn}),
+        "pictures": _json(pictures),
+        "plotly": _plotly() if drawn or has_curves else "",
+        "styles": _asset("page.css"),
+        "scripts": Markup("\n").join(_asset(name) for name in SCRIPTS),
+    }
+    return str(_template().render(values))
+
+
+def by_rank(records: Records) -> list[int]:
+    """Indices of the runs: best first, then complete ones by value, then the rest by number."""
+    sign = -1.0 if records.maximise[0] else 1.0
+
+    def rank(index: int) -> tuple[bool, bool, float, int]:
+        run = records.runs[index]
+        value = sign * run.values[0] if run.values else 0.0
+        return index not in records.best, run.state != RunState.COMPLETE, value, index
+
+    return sorted(range(len(records.runs)), key=rank)
+
+
+def payload(records: Records, folder: Path) -> dict[str, Any]:
+    """What the scripts work on: columns over runs, curves, links."""
+    runs, curves = records.runs, [run.folder.curves for run in records.runs]
+    up = dict(zip(records.objectives, records.maximise, strict=True))
+    made = [
+        {"name": c.name, "kind": c.kind, "shown": c.shown, "values": [_rounded(v) for v in c.values]}
+        | ({"up": up[c.name]} if c.kind == "objective" else {})
+        | ({"log": records.log_scale(c.name), "categorical": records.categorical(c.name)} if c.kind == "key" else {})
+        for c in columns(records)
+    ]
+    return {
+        "names": [run.name for run in runs],
+        "states": [run.state for run in runs],
+        "best": records.best,
+        "order": by_rank(records),
+        "columns": made,
+        "curves": [{name: [_rounded(v) for v in values] for name, values in of_run.items()} for of_run in curves],
+        "curve": records.objectives[0] if any(records.objectives[0] in of_run for of_run in curves) else "reported",
+        "links": [_link(run, folder) for run in runs],
+    }
+
+
+def _link(run: Run, folder: Path) -> str | None:
+    """A run's folder as seen from the page; None where it does not lie beside the page."""
+    place = run.folder.facts.get(FOLDER)
+    if not isinstance(place, str):
+        return None
+    local = folder / Path(place).name
+    return f"{local.name}/" if local.is_dir() else None
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+def _json(value: Any) -> Markup:
+    """JSON that can stand inside a script element."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return Markup(text.replace("<", "\\u003c"))
+
+
+@cache
+def _plotly() -> Markup:
+    return Markup(get_plotlyjs().replace("</script", "<\\/script"))
+
+
+@cache
+def _asset(name: str) -> Markup:
+    return Markup((_ASSETS / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _template() -> Any:
+    loader = FileSystemLoader(_ASSETS)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("page.html")

@@ -1,0 +1,57 @@
+"""Records as W&B is told of them: for a workspace, a report and a sweep page on its server."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna.distributions import CategoricalDistribution
+
+from vae.errors import UserError
+from vae.report.read.records import Records
+from vae.run.folder import read_config
+from vae.sweep.attributes import WANDB_ID
+from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric
+
+
+def published_study(records: Records, folder: Path) -> PublishedStudy:
+    """Raises UserError if none of the runs was tracked in W&B."""
+    ids = [run.folder.facts.get(WANDB_ID) for run in records.runs]
+    if not any(ids):
+        raise UserError(
+            f"{folder}: none of these runs was tracked in W&B (tracking=none), so there is nothing to show."
+        )
+    best = ids[records.best[0]] if records.best else None
+    return PublishedStudy(
+        name=records.title,
+        project=_project(folder),
+        target=TargetMetric(records.objectives[0], "maximize" if records.maximise[0] else "minimize"),
+        swept={key: _space(records, key) for key in records.keys},
+        run_ids=[str(run_id) for run_id in ids if run_id],
+        best_run_id=None if best is None else str(best),
+        notes=records.request.command,
+    )
+
+
+def _project(folder: Path) -> Project:
+    """The project named in the sweep's config, else in that of any of its runs."""
+    file = folder / "multirun.yaml"
+    if file.is_file():
+        try:
+            tracking: Any = OmegaConf.select(OmegaConf.load(file), "tracking")
+            if tracking is not None and "project" in tracking:
+                return Project(str(tracking.project), tracking.get("entity"))
+        except OmegaConfBaseException:
+            pass
+    for place in [*sorted(folder.glob("*/.hydra")), folder / ".hydra"]:
+        config: dict[str, Any] = read_config(place.parent)
+        if "tracking.project" in config:
+            return Project(str(config["tracking.project"]), config.get("tracking.entity"))
+    raise UserError(f"{folder}: no config in it says which W&B project its runs are in (tracking.project).")
+
+
+def _space(records: Records, key: str) -> dict[str, Any]:
+    drawn: Any = records.distribution(key)
+    if isinstance(drawn, CategoricalDistribution):
+        return {"values": list(drawn.choices)}
+    return {"min": drawn.low, "max": drawn.high, "log": bool(drawn.log)}

@@ -1,0 +1,91 @@
+"""What a report says in words: what was found, what was asked for, which runs did not finish."""
+
+import statistics
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from vae.report.read.records import Records
+from vae.states import RunState
+from vae.sweep.study.results import importances
+from vae.text import last_part, precise_text
+
+_SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
+"""Facts that are stated once where all runs have them in common."""
+_NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
+
+
+def conclusion(records: Records) -> str:
+    """What was found, in a few sentences."""
+    complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
+    if complete and not records.best:
+        return f"No complete run meets the constraints ({len(complete)} complete)."
+    if not complete:
+        states = ", ".join(f"{n} {state}" for state, n in _state_counts(records).items()) or "there are no runs"
+        return f"No run has a value yet ({states})."
+    if len(records.objectives) > 1:
+        axes = " and ".join(records.objectives)
+        return f"{len(records.best)} of {len(complete)} complete runs are on the Pareto front of {axes}."
+    best, name = records.runs[records.best[0]], records.objectives[0]
+    among = f"the best of {len(complete)} complete runs" if len(complete) > 1 else "the only complete run"
+    params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items())
+    sentences = f"Run {best.name} is {among}: {name} {typeset(best.values[0])}{f' with {params}' if params else ''}."
+    if len(complete) > 2:
+        median = statistics.median(run.values[0] for run in complete)
+        sentences += f" The median run has {typeset(median)}."
+    if records.confirmed:
+        first = records.confirmed[0]
+        sentences += f" Over {first.seeds} fresh seeds it gives {typeset(first.mean)} ± {first.spread:.2g}."
+    shares = importances(records.study)
+    if shares:
+        key, share = max(shares.items(), key=lambda item: item[1])
+        sentences += f" {key} explains {share:.0%} of the differences."
+    return sentences
+
+
+def overview(records: Records) -> dict[str, str]:
+    """Facts of the whole, by their names; the page shows them in this order."""
+    request = records.request
+    counts = ", ".join(f"{n:,} {state}" for state, n in _state_counts(records).items())
+    goals = zip(records.maximise, records.objectives, strict=True)
+    facts = {
+        "runs": f"{counts} (of {request.total:,} wanted)" if request.total else counts,
+        "goal": " and ".join(f"{'maximise' if up else 'minimise'} {name}" for up, name in goals),
+        "space": " · ".join(f"{key} {space}" for key, space in request.space.items()),
+        **{name: _in_common(records, name) for name in _SHARED},
+    }
+    executions = [run.execution for run in records.runs if run.execution]
+    if executions:
+        ends = min(run.begin for run in executions), max(run.end for run in executions)
+        facts["time"] = " to ".join(f"{datetime.fromtimestamp(end):%Y-%m-%d %H:%M}" for end in ends)
+    facts |= {"command": request.command, "train the best again": records.again}
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def failures(records: Records) -> dict[str, list[str]]:
+    """Reason -> names of the runs that did not finish because of it, the most frequent first."""
+    names: dict[str, list[str]] = {}
+    for run in records.runs:
+        if run.state in _NOT_FINISHED:
+            names.setdefault(run.reason or "no reason was recorded", []).append(run.name)
+    return dict(sorted(names.items(), key=lambda item: -len(item[1])))
+
+
+def typeset(value: Any) -> str:
+    """A value as it is printed, with a minus sign instead of a hyphen.
+
+    >>> typeset(-98.40494), typeset("relu")
+    ('−98.405', 'relu')
+    """
+    return precise_text(value).replace("-", "−") if isinstance(value, float) else str(value)
+
+
+def _in_common(records: Records, name: str) -> str:
+    """A fact that all runs that have it share; "" otherwise."""
+    values = {run.folder.facts[name] for run in records.runs if name in run.folder.facts}
+    return str(values.pop()) if len(values) == 1 else ""
+
+
+def _state_counts(records: Records) -> dict[RunState, int]:
+    counts = Counter(run.state for run in records.runs)
+    return {state: counts[state] for state in RunState if counts[state]}

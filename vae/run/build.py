@@ -1,0 +1,75 @@
+"""Builds the parts of a run from its typed config."""
+
+from functools import partial
+
+import torch
+
+from vae import models, objectives
+from vae.config import RunConfig
+from vae.data import Splits
+from vae.errors import UserError
+from vae.training import optimizers
+from vae.training.device import resolve_device
+from vae.training.learning_rate import lr_factor
+from vae.training.task import BatchSizes, Task
+
+
+def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
+    """The parts of a run, on `device`. The seed is set first: the weights are drawn from it."""
+    torch.manual_seed(config.seed)
+    model = build_model(config, splits.image_shape, count_labels(splits)).to(device)
+    settings, steps = config.optimizer, steps_per_epoch(config, splits)
+    return Task(
+        model=model,
+        splits=splits.to(device),
+        objective=build_objective(config, splits),
+        optimizer=optimizers.build(settings, model.parameters()),
+        generator=torch.Generator(device).manual_seed(config.seed),
+        batch_sizes=BatchSizes(config.data.batch_size, config.data.eval_batch_size),
+        lr_factor=partial(
+            lr_factor,
+            steps=config.trainer.epochs * steps,
+            schedule=settings.schedule,
+            warmup_steps=round(settings.warmup_epochs * steps),
+            final_fraction=settings.final_lr_fraction,
+            stairs=settings.stairs,
+        ),
+    )
+
+
+def build_model(config: RunConfig, image_shape: tuple[int, int, int], n_labels: int) -> models.VAE:
+    """The model of a config, freshly initialised, for images (C, H, W) with `n_labels` different labels (0: none)."""
+    return models.build(
+        config.model, image_shape=image_shape, likelihood=config.likelihood, prior=config.prior, n_labels=n_labels
+    )
+
+
+def build_objective(config: RunConfig, splits: Splits) -> objectives.Objective:
+    """The objective of a config, with its schedules in steps."""
+    steps = steps_per_epoch(config, splits)
+    return objectives.build(config.objective, steps_per_epoch=steps, epochs=config.trainer.epochs)
+
+
+def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
+    """Batches in an epoch, including the last one, which may be smaller."""
+    return -(-len(splits.train) // config.data.batch_size)
+
+
+def count_labels(splits: Splits) -> int:
+    """One more than the largest label; 0 where a split has none."""
+    labels = [y for y in (splits.train.labels, splits.validation.labels, splits.test.labels) if y is not None]
+    return max(int(y.max()) + 1 for y in labels) if len(labels) == 3 else 0
+
+
+def device_of(config: RunConfig) -> torch.device:
+    """The device that the config names. Raises UserError where it cannot be used on this machine."""
+    name = config.trainer.device
+    try:
+        device = resolve_device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"trainer.device={name} cannot be used here ({reason}). Choices: auto, cpu, cuda, cuda:N, mps."
+        ) from error
+    return device

@@ -1,0 +1,101 @@
+"""Evaluates a finished run: loads its model and data, and adds the results to its folder and its page in W&B."""
+
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from vae.config import RunConfig, record_of
+from vae.config.schema import EvaluationConfig, WandbConfig
+from vae.data import Splits, load_splits
+from vae.errors import UserError
+from vae.evaluation import check_measurable, why_no_likelihood
+from vae.models import VAE
+from vae.run.findings import examine, scalars
+from vae.run.folder import read_summary
+from vae.run.load import load_with_config
+from vae.states import RunState
+from vae.training.device import resolve_device
+
+if TYPE_CHECKING:
+    from vae.tracking.wandb.run import WandbRun
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What is to be measured of a finished run."""
+
+    folder: Path
+    """The run's folder."""
+    split: str
+    """test, validation or train."""
+    device: str
+    """As in `trainer.device`."""
+    settings: EvaluationConfig
+    given: Collection[str]
+    """Keys of the settings that the user gave; the others are defaults, left out where a run does not allow them."""
+
+
+def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dict[str, Any], int]:
+    """Loads the run and its data and measures the model. Returns the values, and the number of images.
+
+    The values are also written into the run's folder, and to its page in W&B if it has one. Raises UserError.
+    """
+    folder, split = request.folder, request.split
+    model, config = load_with_config(folder)
+    splits = data_of(folder, config)
+    settings = without_impossible(request, model, splits)
+    check_measurable(settings, model, splits)
+    device = resolve_device(request.device)
+    tracker, summary = reopened(folder, config), read_summary(folder)
+
+    def track_picture(name: str, path: Path) -> None:
+        if tracker:
+            tracker.image(name, path, summary.get("best_epoch", 0))
+
+    model, splits = model.to(device), splits.to(device)
+    values = examine(model, splits, settings, folder, console, split=split, picture=track_picture)
+    if tracker:
+        console.print(tracker.place)
+        # W&B keeps only the last summary that it is given.
+        tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **scalars(values, split)})
+    return values, len(getattr(splits, split))
+
+
+def data_of(folder: Path, config: RunConfig) -> Splits:
+    """The data that the run was trained on. Raises UserError where it cannot be loaded."""
+    try:
+        return load_splits(config.data)
+    except UserError as error:
+        raise UserError(f"{folder}: the data of this run can no longer be loaded.\n{error}") from error
+
+
+def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:
+    """The settings without defaults that this run does not allow. Raises UserError for one that the user gave."""
+    no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
+    impossible = {
+        "nll_samples": why_no_likelihood(model, getattr(splits, request.split)),
+        "probes": no_labels,
+        "frechet": no_labels,
+    }
+    settings = request.settings
+    for key, reason in impossible.items():
+        value = getattr(settings, key)
+        if reason and value:
+            if key in request.given:
+                raise UserError(f"vae-eval: {key}={value}: {reason}")
+            print(f"left out: {key}. {reason}", file=sys.stderr)
+            settings = replace(settings, **{key: type(value)()})
+    return settings
+
+
+def reopened(folder: Path, config: RunConfig) -> "WandbRun | None":
+    """The run's own page in W&B, or None where it was not tracked there."""
+    if not isinstance(config.tracking, WandbConfig):
+        return None
+    from vae.tracking.wandb.run import WandbRun
+
+    return WandbRun.start(config.tracking, folder.resolve(), record_of(config))

@@ -1,0 +1,125 @@
+"""The one reader of a run's folder: summary, curves, pictures, config, overrides.
+
+It changes nothing in the folder. A missing or damaged file never raises: it reads as an empty one.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from vae.nested import flatten
+from vae.tracking.json_lines import scan_rows
+
+Scalar = str | int | float | bool | None
+METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
+"""The files that a run writes first and last."""
+POINTS_PER_CURVE = 200
+"""A longer curve is thinned to about this many points, as many as a chart can show."""
+_EPOCH = re.compile(r"_epoch_(\d+)$")
+_KINDS = {"reconstruction": "reconstructions"}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Parsed = TypeVar("_Parsed")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What a run's folder holds; empty for a run without a folder.
+
+    >>> from vae.run.folder import RunFolder
+    >>> RunFolder(summary={"state": "finished", "overrides": ["data=digits"]}).facts
+    {'state': 'finished'}
+    """
+
+    path: Path | None = None
+    """None: there is no folder."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Content of summary.json."""
+    curves: Mapping[str, list[float | None]] = field(default_factory=dict)
+    """Metric -> its value at each recorded epoch; `epoch` is one of the metrics."""
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    """Kind (`samples`, `reconstructions`, ...) -> newest PNG."""
+    damaged_lines: int = 0
+    """Lines of metrics.jsonl that could not be read."""
+    ended: float | None = None
+    """When summary.json was written, in seconds since 1970."""
+
+    @cached_property
+    def facts(self) -> dict[str, Scalar]:
+        """The scalars of the summary: metrics, seconds, versions."""
+        return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds metrics.jsonl or summary.json."""
+    return any((folder / name).is_file() for name in (METRICS_FILE, SUMMARY_FILE))
+
+
+def read_folder(folder: Path) -> RunFolder:
+    """Everything that the folder holds, also of a run that is still running or was killed. Never raises."""
+    rows, damaged = scan_rows(folder / METRICS_FILE)
+    summary = folder / SUMMARY_FILE
+    ended = summary.stat().st_mtime if summary.is_file() else None
+    return RunFolder(folder, read_summary(folder), curves_of(rows), pictures_of(folder), damaged, ended)
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Content of summary.json; {} if there is none. Never raises."""
+    return _parsed(folder / SUMMARY_FILE, json.loads, {})
+
+
+def read_config(folder: Path) -> dict[str, Scalar]:
+    """`.hydra/config.yaml` by dotted keys, with lists as text; {} if there is none. Never raises."""
+    return _parsed(folder / ".hydra" / "config.yaml", _flat_scalars, {})
+
+
+def read_overrides(folder: Path) -> list[str]:
+    """The run's own overrides as they were typed, from `.hydra/overrides.yaml`; [] if there are none. Never raises."""
+    return list(map(str, _parsed(folder / ".hydra" / "overrides.yaml", _yaml, [])))
+
+
+def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
+    """Rows -> columns of numbers, thinned evenly; the last row is always kept.
+
+    >>> curves_of([{"epoch": 1, "val/elbo": -120.5}, {"epoch": 2}])
+    {'epoch': [1, 2], 'val/elbo': [-120.5, None]}
+    """
+    step = -(-len(rows) // POINTS_PER_CURVE) or 1
+    kept = rows[::-step][::-1]
+    names = dict.fromkeys(key for row in kept for key, value in row.items() if isinstance(value, int | float))
+    return {name: [v if isinstance(v := row.get(name), int | float) else None for row in kept] for name in names}
+
+
+def pictures_of(folder: Path) -> dict[str, Path]:
+    """Kind -> its newest PNG: `samples_epoch_010.png` is the picture `samples` of epoch 10."""
+    newest: dict[str, tuple[int, Path]] = {}
+    for path in sorted(folder.glob("*.png")):
+        epoch = _EPOCH.search(path.stem)
+        name = path.stem[: epoch.start()] if epoch else path.stem
+        dated = (int(epoch[1]) if epoch else 0, path)
+        kind = _KINDS.get(name, name)
+        newest[kind] = max(dated, newest.get(kind, dated))
+    return {kind: path for kind, (_, path) in newest.items()}
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_LOADER)
+
+
+def _flat_scalars(text: str) -> dict[str, Scalar]:
+    flat = flatten(_yaml(text))
+    return {key: value if isinstance(value, Scalar) else str(value) for key, value in flat.items()}
+
+
+def _parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed) -> _Parsed:
+    """A file, parsed; `empty` where that fails or yields another type."""
+    try:
+        parsed = parse(file.read_text(encoding="utf-8"))
+    except Exception:  # a parser may raise anything on a damaged file
+        return empty
+    return parsed if isinstance(parsed, type(empty)) else empty

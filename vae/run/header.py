@@ -1,0 +1,36 @@
+"""The first lines that a run prints: its data, its model, its device."""
+
+import torch
+
+from vae.config import RunConfig
+from vae.training.device import resolve_precision
+from vae.training.task import Task
+
+
+def header(config: RunConfig, task: Task, width: int | None = None) -> str:
+    """Data and model in one line, or in two where `width` characters are too few for both; then the device."""
+    splits, model = task.splits, config.model
+    hidden = f" · hidden {model.hidden_size}" if hasattr(model, "hidden_size") else ""
+    pixels = "" if config.data.pixels == "grey" else f", {config.data.pixels} binary pixels"
+    held_out = "test" if splits.validation is splits.test else f"{len(splits.validation):,} validation"
+    data = (
+        f"{config.data.name}  {len(splits.train):,} train · {held_out} · {len(splits.test):,} test"
+        f" · {shape_text(splits.image_shape)}{pixels}"
+    )
+    parts = f"{model.name}  {count_parameters(task.model):,} parameters · latent {model.latent_size}{hidden}"
+    too_wide = width is not None and len(data) + 4 + len(parts) > width
+    device = task.generator.device
+    threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
+    precision = resolve_precision(config.trainer.precision, device)
+    return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}\ndevice {device} ({threads}{precision})"
+
+
+def shape_text(image_shape: tuple[int, int, int]) -> str:
+    """Height, width and colour of images: (1, 28, 28) -> `28x28 grey`."""
+    channels, height, width = image_shape
+    return f"{height}x{width} {'grey' if channels == 1 else 'RGB' if channels == 3 else f'{channels} channels'}"
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """How many numbers the model learns."""
+    return sum(parameter.numel() for parameter in model.parameters())

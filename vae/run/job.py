@@ -1,0 +1,49 @@
+"""One run among others: its folder, its place in a multirun, the link to the newest run."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RESULTS = Path("results")
+LATEST = RESULTS / "latest"
+"""The link to the newest single run."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of a run besides its config.
+
+    >>> from pathlib import Path
+    >>> from vae.run.job import Job
+    >>> Job(Path.cwd() / "multirun/sizes/trial_0007", trial=7).shown
+    'multirun/sizes/trial_0007'
+    """
+
+    folder: Path
+    """Where its files go; it exists."""
+    trial: int | None = None
+    """Number in a multirun, from 0; None: a single run."""
+    overrides: list[str] = field(default_factory=list)
+    """As given on the command line or by a sweep."""
+    swept: Sequence[str] = ()
+    """Keys whose values differ between the runs of a multirun."""
+    confirms: int | None = None
+    """The trial that this run repeats with a fresh seed; None: it repeats none."""
+
+    @property
+    def shown(self) -> str:
+        """The folder, relative to the working directory."""
+        return os.path.relpath(self.folder)
+
+
+def link_latest(folder: Path) -> bool:
+    """Points results/latest at a run below results/. False: the run is elsewhere, and the link stays as it is."""
+    results = RESULTS.resolve()
+    if results not in folder.resolve().parents:
+        return False
+    new = results / ".latest"
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(folder.resolve(), results))
+    new.replace(results / LATEST.name)
+    return True

@@ -1,0 +1,32 @@
+"""Loads the trained model of a run from its folder."""
+
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from vae.config import RunConfig, from_record
+from vae.models import VAE
+from vae.run.build import build_model
+from vae.training.checkpoint import read_checkpoint
+
+
+def load(folder: str | Path) -> VAE:
+    """The trained model of a run at its best epoch, in evaluation mode, on the CPU; the run's config is `model.config`.
+
+    Raises StorageError where the folder has no checkpoint, or a damaged one.
+
+    >>> model = vae.load("results/latest")  # doctest: +SKIP
+    >>> model.sample(16).shape  # doctest: +SKIP
+    torch.Size([16, 1, 28, 28])
+    """
+    return load_with_config(folder)[0]
+
+
+def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig]:
+    """The model that `load` returns, and the typed config of its run."""
+    state = read_checkpoint(Path(folder) / "checkpoint.pt")
+    config = from_record(state["config"])
+    model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
+    model.load_state_dict(state["best_model"])
+    model.config = OmegaConf.create(state["config"])
+    return model.eval(), config

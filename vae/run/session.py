@@ -1,0 +1,186 @@
+"""What a run prints, writes into its folder and sends to its trackers."""
+
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from rich.console import Console
+
+from vae.config import RunConfig, record_of
+from vae.config.schema import EvaluationConfig, WandbConfig
+from vae.data import Batches
+from vae.errors import Pruned, StorageError
+from vae.files import writing
+from vae.nested import flatten
+from vae.run.console import EpochBar, EpochLines
+from vae.run.findings import examine, scalars
+from vae.run.header import header
+from vae.run.job import Job, link_latest
+from vae.run.naming import run_name, swept_values, tags
+from vae.run.provenance import git_state, machine_facts
+from vae.run.summary import summarise
+from vae.states import RunState
+from vae.tracking.background import Background
+from vae.tracking.json_lines import JsonLines
+from vae.tracking.protocols import Tracker, Trackers
+from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
+from vae.training.progress import Progress
+from vae.training.task import Task
+from vae.training.validation import EVAL_SEED, evaluate
+
+SHOWN_IMAGES = 12
+SAMPLES = 64
+
+
+class Session:
+    """What one run prints, writes and tracks, from `open` to `conclude` or `abort`.
+
+    Args:
+        config: The run's config.
+        job: The run's folder, and its place in a multirun.
+        task: The parts of the run, whose model is drawn and evaluated.
+
+    Attributes:
+        tracker: Takes the metrics of each epoch; nothing is tracked before `open`.
+    """
+
+    def __init__(self, config: RunConfig, job: Job, task: Task) -> None:
+        self.tracker = Trackers()
+        self._config, self._job, self._task = config, job, task
+        self._record = flatten(record_of(config))
+        self._swept = swept_values(self._record, job.overrides, job.swept)
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._facts: dict[str, Any] = {}
+        self._is_latest = False
+
+    def open(self, from_epoch: int, trial: Tracker | None = None) -> None:
+        """Prints what is run, starts the trackers, links results/latest. A resumed run continues after `from_epoch`."""
+        job, terminal = self._job, self._console.is_terminal
+        self._facts = {
+            "folder": str(job.folder.resolve()),
+            "trial": job.trial,
+            "overrides": job.overrides,
+            **git_state(),
+            **machine_facts(),
+        }
+        trackers: list[Tracker] = [JsonLines.open(job.folder, from_epoch)]
+        self._say(header(self._config, self._task, self._console.width if terminal else None))
+        if isinstance(self._config.tracking, WandbConfig):
+            trackers.append(self._open_wandb(self._config.tracking))
+        epochs = self._config.trainer.epochs
+        trackers.append(EpochBar.start(self._console, epochs, from_epoch) if terminal else EpochLines(self._console))
+        self.tracker = Trackers(*trackers, *([trial] if trial else []))
+        self._is_latest = job.trial is None and link_latest(job.folder)
+
+    def draw(self, epoch: int) -> None:
+        """Saves samples and reconstructions of the model as it is now, and sends them to the trackers."""
+        from vae import figures
+
+        model, test = self._task.model, self._task.splits.test
+        noise = torch.Generator(self._task.generator.device).manual_seed(EVAL_SEED)
+        x, y = next(iter(Batches(test, SHOWN_IMAGES)))
+        with torch.no_grad():
+            model.eval()
+            decoded = model.decode(model.encode(x, y)[0], y)
+            drawn = model.sample(SAMPLES, noise)
+        self._save("samples", f"samples_epoch_{epoch:03d}.png", figures.samples(drawn), epoch)
+        sheet = figures.reconstructions(x, decoded)
+        self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
+
+    def conclude(self, progress: Progress, seconds: float) -> None:
+        """Ends a complete run: evaluates the test images, for the only time; draws, summarises, prints one line."""
+        from vae import figures
+
+        test = evaluate(self._task.model, self._task.splits.test, self._task.batch_sizes.evaluation).named("test")
+        self.draw(progress.best_epoch)
+        self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
+        self._draw_latents(progress.best_epoch)
+        test |= self._examine(progress.best_epoch)
+        self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | test)
+        latest = " (results/latest)" if self._is_latest else ""
+        self._say(
+            f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch} · "
+            f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
+        )
+
+    def abort(self, error: BaseException, progress: Progress, seconds: float) -> None:
+        """Ends a run that was stopped: summarises how far it has come, with its state and the reason."""
+        state = RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
+        state = RunState.PRUNED if isinstance(error, Pruned) else state
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        try:
+            self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
+        except StorageError as unwritten:  # only printed, so that `error` is the one that is raised
+            self._say(str(unwritten))
+        kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
+        total = self._config.trainer.epochs
+        self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
+        if state == RunState.FAILED and self._job.trial is not None:  # of a single run, the command prints the reason
+            self._say(reason)
+        if state == RunState.INTERRUPTED and self._job.trial is None:
+            self._say(f"Nothing is lost. Resume with: python -m vae trainer.resume={self._job.shown}")
+
+    def _draw_latents(self, epoch: int) -> None:
+        """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""
+        from vae import figures
+
+        if not self._config.evaluation.pictures:
+            for name, picture in figures.latent_overview(self._task.model, self._task.splits.test):
+                self._save(name, f"{name}.png", picture, epoch)
+
+    def _examine(self, epoch: int) -> dict[str, float]:
+        """What the config's `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
+        if self._config.evaluation == EvaluationConfig():
+            return {}
+        values = examine(
+            self._task.model,
+            self._task.splits,
+            self._config.evaluation,
+            self._job.folder,
+            self._console,
+            picture=lambda name, path: self.tracker.image(name, path, epoch),
+        )
+        if "in_words" in values:
+            self._say(values["in_words"])
+        return scalars(values, "test")
+
+    def _summary(self, state: RunState, progress: Progress, seconds: float) -> dict[str, Any]:
+        reached = summarise(state, self._config, self._task, progress, seconds)
+        return reached | self._facts | self._swept
+
+    def _open_wandb(self, settings: WandbConfig) -> Background:
+        """Starts W&B in a thread: importing and starting it takes a second, or half a minute where its server hangs."""
+        config, job = self._config, self._job
+        self._facts["wandb_id"] = run_id(job.folder)
+        record = {**record_of(config), "run": dict(self._facts)}
+        identity = RunIdentity(
+            self._name(),
+            config.study if job.trial is not None else None,
+            tags(self._record, settings.tags),
+            "train" if job.confirms is None else "confirm",
+        )
+
+        def begin() -> WandbRun:
+            wandb = WandbRun.start(settings, job.folder, record, identity)
+            self._say(wandb.place)
+            return wandb
+
+        return Background.start(begin)
+
+    def _name(self) -> str:
+        """The run's name: of a trial, of a confirmation (with its seed), or of a single run (with data and model)."""
+        config, job = self._config, self._job
+        if job.trial is None:
+            return run_name(self._record, self._swept, f"{config.data.name}-{config.model.name}")
+        if job.confirms is None:
+            return run_name(self._record, self._swept, f"t{job.trial:03d}")
+        return run_name(self._record, self._swept | {"run.seed": config.seed}, f"c{job.confirms:03d}")
+
+    def _save(self, name: str, file: str, picture: Image, epoch: int) -> None:
+        path = self._job.folder / file
+        with writing(path):
+            picture.save(path, compress_level=1)
+        self.tracker.image(name, path, epoch)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line)

@@ -1,0 +1,37 @@
+"""What summary.json says of a run: its results, how long it took, and what influenced them."""
+
+from typing import Any
+
+import torch
+
+from vae.config import RunConfig
+from vae.run.header import count_parameters
+from vae.states import RunState
+from vae.training.device import resolve_precision
+from vae.training.progress import Progress
+from vae.training.task import Task
+
+
+def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress, seconds: float) -> dict[str, Any]:
+    """The summary's keys and values: training figures of the last epoch, validation figures of the best; seconds."""
+    last = progress.history[-1] if progress.history else {}
+    best = next((row for row in progress.history if row["epoch"] == progress.best_epoch), {})
+    images = len(task.splits.train) * progress.epoch
+    device = task.generator.device
+    return {
+        "state": state.in_summary,
+        "value": progress.best_elbo if progress.best_epoch else None,
+        "best_epoch": progress.best_epoch,
+        "epochs": progress.epoch,
+        **{key: value for key, value in last.items() if key.startswith("train/")},
+        **{key: value for key, value in best.items() if key.startswith("val/")},
+        "seconds": round(seconds, 3),
+        "train_seconds": round(progress.train_seconds, 3),
+        "images_per_second": round(images / max(1e-9, progress.train_seconds)),
+        "parameters": count_parameters(task.model),
+        "device": str(device),
+        "precision": resolve_precision(config.trainer.precision, device),
+        "threads": torch.get_num_threads(),
+        "pixels_sha256": task.splits.pixels_sha256,
+        "seed": config.seed,
+    }

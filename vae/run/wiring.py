@@ -1,0 +1,79 @@
+"""The only wiring of a run: config -> data -> model -> objective -> fit -> test -> figures -> trackers."""
+
+import os
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from vae.config import RunConfig, record_of
+from vae.config.resume import check_same_config
+from vae.data import Splits, load_splits
+from vae.evaluation import check_measurable
+from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
+from vae.run.job import Job
+from vae.run.session import Session
+from vae.training.checkpoint import Store, read_checkpoint
+from vae.training.device import within_memory
+from vae.training.loop import fit
+from vae.training.progress import Progress
+
+
+def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
+    """Checks all that can be checked before a folder is made: data, device, model, evaluation, the run to be resumed.
+
+    Returns the splits, on the CPU, and the device. Raises UserError, or StorageError for damaged files.
+    """
+    splits, device = load_splits(config.data), device_of(config)
+    with torch.device("meta"):  # shapes only: a model that does not suit the images is found at once
+        model = build_model(config, splits.image_shape, count_labels(splits))
+    build_objective(config, splits)
+    check_measurable(config.evaluation, model, splits)
+    if config.resume.folder:
+        file = config.resume.folder / "checkpoint.pt"
+        check_same_config(file, read_checkpoint(file)["config"], record_of(config))
+    return splits, device
+
+
+def train_and_test(config: RunConfig, job: Job) -> float:
+    """Trains, tests and draws. Returns the best validation ELBO, in nats per image.
+
+    No file in `job.folder` is left half written; an error that ends the run early is recorded there and raised again.
+    """
+    started = time.perf_counter()
+    splits, device = prepare(config)
+    settings = config.trainer
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    with within_memory():
+        task = build_task(config, splits, device)
+    file, record = job.folder / "checkpoint.pt", record_of(config)
+    store = Store(file, record, settings.checkpoint_every_seconds, config.resume.wanted)
+    state = store.read()
+    with trial_of_this_job() as trial:
+        if trial:
+            job = replace(job, swept=tuple(trial.params), confirms=trial.confirms)
+        session = Session(config, job, task)
+        session.open(state["progress"]["epoch"] if state else 0, trial)
+        progress = task.restore(state) if state else Progress()
+        try:
+            if trial:
+                trial.catch_up({row["epoch"]: row["val/elbo"] for row in progress.history if "val/elbo" in row})
+            with within_memory():
+                fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
+                session.conclude(progress, time.perf_counter() - started)
+        except BaseException as error:
+            session.abort(error, progress, time.perf_counter() - started)
+            raise
+    return progress.best_elbo
+
+
+def trial_of_this_job() -> AbstractContextManager[Any]:
+    """The trial that this job runs and reports to; None outside a sweep. Optuna is imported only inside one."""
+    if not os.environ.get("VAE_TRIAL"):
+        return nullcontext()
+    from vae.sweep import trial
+
+    return trial.current()

@@ -1,0 +1,45 @@
+"""The best trials are run again with fresh seeds, in a study of their own and in folders under confirm/."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from optuna.samplers import RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from vae.sweep.attributes import CONFIRMS, FRESH_SEED
+from vae.sweep.execution.measures import Measures
+from vae.sweep.execution.policy import FailureLimits, Policy
+from vae.sweep.setup import Setup
+from vae.sweep.study.ledger import Goal, Ledger
+from vae.sweep.study.opening import Record, Search, open_study
+
+_FIRST_FRESH_SEED = 1000
+
+
+def queue_confirmations(setup: Setup, best: Sequence[FrozenTrial], owner: str) -> Ledger:
+    """Opens the study of the confirmations and queues these trials, with each seed once."""
+    settings = setup.settings
+    record = Record(space={}, directions=setup.search.record.directions, objectives=[], config={})
+    place = replace(setup.place, name=f"{setup.place.name}-confirm")
+    study, storage = open_study(place, Search(record, RandomSampler(), pruner={}), settings.heartbeat_seconds)
+    ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
+    first = setup.plan.seed() + _FIRST_FRESH_SEED
+    for trial in best:
+        for seed in range(first, first + settings.confirm.seeds):
+            ledger.enqueue(f"{trial.number}/{seed}", trial.params, {CONFIRMS: trial.number, FRESH_SEED: seed})
+    return ledger
+
+
+def confirmation_policy(setup: Setup, confirming: Ledger) -> Policy:
+    """Every queued trial is run; those that fail are left out of the mean."""
+    wanted = [trial for trial in confirming.trials() if trial.state != TrialState.FAIL]
+    return Policy(
+        Goal(len(wanted)),
+        limits=FailureLimits(max_failure_rate=1.0, max_retries=setup.policy.limits.max_retries),
+        measures=Measures(setup.policy.measures.objectives),
+    )
+
+
+def confirmation_folder(trial: FrozenTrial) -> str:
+    """A confirmation's folder in that of the sweep."""
+    return f"confirm/trial_{trial.user_attrs[CONFIRMS]:04d}_seed_{trial.user_attrs[FRESH_SEED]}"

@@ -1,0 +1,76 @@
+"""When a trial is run again, and when a sweep is stopped."""
+
+import logging
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial
+
+from vae.errors import UserError
+from vae.sweep.execution.measures import Measures
+from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.study.ledger import Goal
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FailureLimits:
+    """How many failures a sweep tolerates."""
+
+    max_failure_rate: float = 1.0
+    """Share of the total that may fail; 0: none."""
+    max_retries: int = 2
+    """How often a lost trial is run again."""
+    same_error_limit: int = 3
+    """So many trials in a row that end in the same exception stop the sweep."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules of a sweep."""
+
+    goal: Goal
+    limits: FailureLimits
+    measures: Measures
+    duplicates: str = "run"
+    """What is done with a suggestion that has been tried before: reuse, reseed or run."""
+
+
+class Failures:
+    """Counts the failures of this session and stops the sweep when they are too many."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._total, self._limits = policy.goal.total, policy.limits
+        self._count = 0
+        self._last_error, self._in_a_row = "", 0
+
+    def success(self) -> None:
+        """A trial has not failed, so the last error is not repeated in a row."""
+        self._in_a_row = 0
+
+    def add(self, trial: FrozenTrial, outcome: Outcome) -> None:
+        """Raises UserError when the failures look like a bug, or are more than max_failure_rate."""
+        if outcome.details:
+            _log.error("trial %d: %s\n%s", trial.number, outcome.reason, outcome.details)
+        self._count += 1
+        which = f"trial {trial.number} ({', '.join(f'{key}={value}' for key, value in trial.params.items())})"
+        if outcome.cause == Cause.BAD_RETURN:
+            raise UserError(f"{which}: {outcome.reason}.")
+        if outcome.cause == Cause.ERROR:
+            self._add_error(outcome)
+        if self._count > self._limits.max_failure_rate * self._total:
+            raise UserError(
+                f"{self._count} of {self._total:g} trials failed, more than hydra.sweeper.max_failure_rate="
+                f"{self._limits.max_failure_rate:g} allows; the last was {which}: "
+                f"{outcome.reason}. Finished trials are kept; the same command resumes the sweep."
+            )
+
+    def _add_error(self, outcome: Outcome) -> None:
+        self._in_a_row = self._in_a_row + 1 if outcome.signature == self._last_error else 1
+        self._last_error = outcome.signature
+        if self._in_a_row >= self._limits.same_error_limit:
+            raise UserError(
+                f"{self._in_a_row} trials in a row ended in the same exception, which looks like a bug and not like "
+                f"bad luck: {outcome.reason} ({outcome.signature}). Finished trials are kept: fix it, and the same "
+                "command resumes the sweep. hydra.sweeper.same_error_limit sets how many it takes."
+            )

@@ -1,0 +1,49 @@
+"""The program that is swept, as Hydra hands it to its sweeper."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from vae.sweep.space.composer import Composer
+
+
+@dataclass(frozen=True)
+class HydraProgram:
+    """A function under `hydra.main`, with what composes its configs and launches it.
+
+    Args:
+        context: Hydra's config loader and callbacks.
+        task: the function.
+        config: the config of the sweep itself.
+    """
+
+    context: HydraContext
+    task: TaskFunction
+    config: DictConfig
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Composes the configs of jobs."""
+        return Composer(self.context, self.config)
+
+    def job_config(self, number: int, overrides: Sequence[str]) -> DictConfig:
+        """The config of one job, as the basic launcher would compose it. Raises what Hydra raises."""
+        config = self.composer(overrides)
+        with open_dict(config):
+            config.hydra.job.id = number
+            config.hydra.job.num = number
+        return config
+
+    def launcher(self) -> Any:
+        """The Hydra launcher that the config names."""
+        return Plugins.instance().instantiate_launcher(self.context, self.task, self.config)
+
+    @property
+    def has_basic_launcher(self) -> bool:
+        """Whether the launcher is Hydra's default, which runs one job after the other in this process."""
+        return str(self.config.hydra.launcher._target_).endswith(".BasicLauncher")

@@ -1,0 +1,117 @@
+"""Inside a worker process, which is set up once and then runs one Hydra job after the other."""
+
+import inspect
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra.core.utils import JobRuntime, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
+
+OUTPUT = "output.log"
+"""What a job prints, in its trial's folder."""
+
+
+class _Worker:
+    """The state of this process."""
+
+    task: TaskFunction
+    context: HydraContext
+    pid: Any
+    """Shared with the sweep: this process's id while it runs a job."""
+    busy = False
+
+
+def set_up(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
+    """Once per process: the program's function, Hydra's globals, this slot's GPU, and the watch on the sweep.
+
+    Args:
+        task: module and name of the program's function.
+        context: Hydra's config loader and callbacks.
+        version_base: the `version_base` of the program's `hydra.main`.
+        gpu: id of the GPU that this process sees; None: all of them.
+        pid: an integer in shared memory.
+    """
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
+    signal.signal(signal.SIGTERM, _on_terminate)
+    version.setbase(version_base)
+    setup_globals()
+    _Worker.context, _Worker.pid = context, pid
+    _Worker.task = _import_task(*task)
+
+
+def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
+    """Runs one job from its composed config; what it prints goes into its folder. Never raises."""
+    _Worker.busy, _Worker.pid.value = True, os.getpid()
+    try:
+        folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir")))
+        JobRuntime.instance().set("name", config.hydra.job.name)
+        with _output_to(folder / str(OmegaConf.select(config, "hydra.sweep.subdir")) / OUTPUT):
+            job = run_job(
+                task_function=_Worker.task,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=_Worker.context,
+            )
+        return outcome_of(job, objectives)
+    except KeyboardInterrupt:  # by SIGTERM: the job has been unwound, its files are closed
+        os._exit(128 + signal.SIGTERM)
+    except (Exception, SystemExit) as error:  # sys.exit() in a job, or its folder cannot be made
+        return outcome_of_error(error)
+    finally:
+        _Worker.busy = False
+
+
+def _import_task(module: str, name: str) -> TaskFunction:
+    function: Any = import_module(module)
+    for part in name.split("."):
+        function = getattr(function, part)
+    return inspect.unwrap(function)  # type: ignore[no-any-return]  # without the decorator hydra.main
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)  # the sweep was killed, and the trial will be run again: it must not run twice at a time
+
+
+def _on_terminate(*_: object) -> None:
+    if not _Worker.busy:
+        os._exit(128 + signal.SIGTERM)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Everything that is printed, by C code as well, is appended to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = os.dup(1), os.dup(2)
+    with path.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for saved, stream in zip(before, (1, 2), strict=True):
+            os.dup2(saved, stream)
+            os.close(saved)

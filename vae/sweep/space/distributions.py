@@ -1,0 +1,167 @@
+"""One table between Hydra's override grammar and Optuna's distributions, both ways.
+
+`range` has one meaning everywhere: the stop is excluded. `interval` is a float range with both ends;
+`int(interval(..))` or a tag `int` makes it an integer range with both ends. A tag `log` samples on a logarithmic scale.
+"""
+
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
+from hydra.errors import HydraException
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from vae.errors import UserError
+
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
+_PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+_WORDS = ("true", "false", "null", "nan", "inf")
+
+
+def distribution_of(override: Override) -> Distribution:
+    """Sweep override -> distribution. Raises UserError with the key for a space that is empty or impossible.
+
+    >>> from hydra.core.override_parser.overrides_parser import OverridesParser
+    >>> distribution_of(OverridesParser.create().parse_override("x=range(1,9,4)"))
+    IntDistribution(high=5, log=False, low=1, step=4)
+    """
+    key, sweep = override.get_key_element(), override.value()
+    written = override.get_value_string() if override.input_line else str(sweep)
+    try:
+        if isinstance(sweep, IntervalSweep):
+            return _interval(sweep)
+        if isinstance(sweep, RangeSweep):
+            return _range(sweep)
+        return _choice([_category(value) for value in override.sweep_iterator()])
+    except (ValueError, HydraException) as error:
+        raise UserError(f"{key}={written} cannot be searched: {error}.") from error
+
+
+def _interval(sweep: IntervalSweep) -> Distribution:
+    low, high = sweep.start, sweep.end
+    if low is None or high is None or not low < high or not math.isfinite(high - low):
+        raise ValueError("the first end must be below the second, and both must be finite")
+    log = "log" in sweep.tags
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range must begin above 0, not at {low:g}")
+    if isinstance(low, int) or "int" in sweep.tags:
+        return IntDistribution(int(low), int(high), log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _range(sweep: RangeSweep) -> Distribution:
+    start, stop, step = (Decimal(str(x)) for x in (sweep.start, sweep.stop, sweep.step))
+    if step == 0:
+        raise ValueError("its step is 0")
+    count = math.ceil((stop - start) / step)
+    if count < 1:
+        raise ValueError("it contains no value (the stop is excluded)")
+    low, high = sorted((start, start + (count - 1) * step))
+    log = "log" in sweep.tags
+    whole = isinstance(sweep.start, int) and isinstance(sweep.stop, int) and isinstance(sweep.step, int)
+    if log and low <= 0:
+        raise ValueError(f"a logarithmic range must begin above 0, not at {low}")
+    if log and not (whole and abs(step) == 1):
+        raise ValueError("a logarithmic range has no step: use tag(log, interval(...)) or whole numbers with step 1")
+    if whole:
+        return IntDistribution(int(low), int(high), step=int(abs(step)), log=log)
+    return FloatDistribution(float(low), float(high), step=float(abs(step)))
+
+
+def _category(value: Any) -> Any:
+    if isinstance(value, QuotedString):
+        return value.text
+    return Transformer.str(value) if isinstance(value, (list, dict)) else value  # Optuna stores scalars only
+
+
+def _choice(values: list[Any]) -> Distribution:
+    if not values:
+        raise ValueError("it has no choices")
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise ValueError(f"{render(value)} is listed twice, or is equal to another choice")
+    return CategoricalDistribution(values)
+
+
+def distribution_from(key: str, spec: Any) -> Distribution:
+    """`{type: int, low: 1, high: 8, log: true}`, `{type: categorical, choices: [a, b]}` -> distribution.
+
+    Raises UserError for anything else. Both ends are included.
+    """
+    kinds: Mapping[Any, type[Distribution]] = {
+        "int": IntDistribution,
+        "float": FloatDistribution,
+        "categorical": CategoricalDistribution,
+    }
+    given = dict(spec) if isinstance(spec, Mapping) else {}
+    kind = given.pop("type", None)
+    if kind not in kinds:
+        raise UserError(f"hydra.sweeper.search_space.{key} must be {{type: int | float | categorical, ...}}: {spec!r}.")
+    if kind == "int":
+        given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that high is lowered to the last step below it
+            return kinds[kind](**given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"hydra.sweeper.search_space.{key}: {error}") from error
+
+
+def text_of(dist: Distribution) -> str:
+    """Distribution -> the override that means it: the inverse of `distribution_of`."""
+    if isinstance(dist, CategoricalDistribution):
+        return f"choice({','.join(render(value) for value in dist.choices)})"
+    if isinstance(dist, IntDistribution):
+        step = f",step={dist.step}" if dist.step != 1 else ""
+        inner = f"range({dist.low},{dist.high + 1}{step})"
+    elif dist.step is not None:
+        stop = float(Decimal(str(dist.high)) + Decimal(str(dist.step)))
+        inner = f"range({dist.low!r},{stop!r},step={dist.step!r})"
+    else:
+        inner = f"interval({dist.low!r},{dist.high!r})"
+    return f"tag(log,{inner})" if dist.log else inner
+
+
+def finite_values(key: str, dist: Distribution) -> list[Any]:
+    """Every value of a distribution. Raises UserError for an interval, which has infinitely many."""
+    if isinstance(dist, CategoricalDistribution):
+        return list(dist.choices)
+    if isinstance(dist, IntDistribution):
+        return list(range(dist.low, dist.high + 1, dist.step))
+    if dist.step is not None:
+        low, step = Decimal(str(dist.low)), Decimal(str(dist.step))
+        count = int((Decimal(str(dist.high)) - low) / step) + 1
+        return [float(low + i * step) for i in range(count)]
+    raise UserError(
+        f"{key}={text_of(dist)} has infinitely many values, so not every combination can be run. "
+        "Use choice(...) or range(start, stop, step=...), or another sampler."
+    )
+
+
+def corner_values(dist: Distribution) -> list[Any]:
+    """Values whose configs represent all of them: both ends of a range, every choice."""
+    return list(dist.choices) if isinstance(dist, CategoricalDistribution) else [dist.low, dist.high]
+
+
+def render(value: Any) -> str:
+    """A value as the right side of an override.
+
+    >>> render(1e-3), render("a b"), render(None)
+    ('0.001', "'a b'", 'null')
+    """
+    if isinstance(value, str):
+        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+        notation = value[:1] in ("[", "{")  # a list or mapping, kept as it was written
+        return value if plain or notation else QuotedString(value, Quote.single).with_quotes()
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
+
+
+def overrides_of(values: Mapping[str, Any]) -> list[str]:
+    """Suggested values as overrides."""
+    return [f"{key}={render(value)}" for key, value in values.items()]

@@ -1,0 +1,142 @@
+"""From what the sampler suggests for a trial to the overrides of its job."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import FrozenTrial, Trial
+
+from vae.errors import UserError
+from vae.nested import bare
+from vae.sweep.attributes import FRESH_SEED, STARTS
+from vae.sweep.space.distributions import Distribution, overrides_of, render, text_of
+from vae.sweep.space.space import Space
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Turns what the sampler suggests for a trial into the overrides of its job.
+
+    Args:
+        space: what is swept.
+        base: the program's config with no swept key set.
+        extend: the user's function, which suggests more keys.
+        resume_overrides: added for a trial that has been started before.
+        seed_key: key of the program's seed, for trials with a fresh one.
+    """
+
+    space: Space
+    base: DictConfig
+    extend: Callable[[DictConfig, Trial], None] | None = None
+    resume_overrides: Sequence[str] = ()
+    seed_key: str | None = None
+
+    def suggest(self, trial: Trial) -> dict[str, Any]:
+        """Asks the sampler for each active key; keeps what the trial has already. Returns the trial's parameters."""
+        self.space.fill(lambda key: _suggest(trial, key, self.space.params[key]))
+        if self.extend:
+            self._suggest_more(self.extend, trial)
+        return dict(trial.params)
+
+    def _suggest_more(self, extend: Callable[[DictConfig, Trial], None], trial: Trial) -> None:
+        """The user's function sees what is fixed among the trial's attributes. Raises UserError if it swept that."""
+        fixed = dict(override.split("=", 1) for override in self.space.fixed if "=" in override)
+        for key, value in fixed.items():
+            trial.set_user_attr(key, value)
+        extend(self.base, trial)
+        for key in {bare(key) for key in trial.params} & {bare(key) for key in fixed}:
+            raise UserError(
+                f"{key} is fixed on the command line, but hydra.sweeper.custom_search_space sweeps it. Remove one; "
+                "the function finds what is fixed in trial.user_attrs."
+            )
+
+    def overrides(self, trial: FrozenTrial) -> list[str]:
+        """The program's overrides for the job of a trial whose keys are set."""
+        resumes = int(trial.user_attrs.get(STARTS, 0)) > 0
+        return [*self.repeats(trial), *(self.resume_overrides if resumes else ())]
+
+    def repeats(self, trial: FrozenTrial) -> list[str]:
+        """The overrides with which a user runs a trial again, alone."""
+        seed = [f"{self.seed_key}={trial.user_attrs[FRESH_SEED]}"] if FRESH_SEED in trial.user_attrs else []
+        return [*self.space.fixed, *overrides_of(trial.params), *seed]
+
+    def seed(self) -> int:
+        """The program's own seed. Raises UserError if hydra.sweeper.seed_key does not name a whole number."""
+        value = OmegaConf.select(self.base, self.seed_key) if self.seed_key else None
+        if not isinstance(value, int):
+            raise UserError(
+                f"hydra.sweeper.seed_key={self.seed_key}: to run a trial with fresh seeds, this must be the key of the "
+                "program's seed, for example hydra.sweeper.seed_key=seed."
+            )
+        return value
+
+
+def _suggest(trial: Trial, key: str, dist: Distribution) -> Any:
+    if isinstance(dist, CategoricalDistribution):
+        return trial.suggest_categorical(key, dist.choices)
+    if isinstance(dist, IntDistribution):
+        return trial.suggest_int(key, dist.low, dist.high, step=dist.step, log=dist.log)
+    return trial.suggest_float(key, dist.low, dist.high, step=dist.step, log=dist.log)
+
+
+def read_enqueue(
+    entries: Sequence[Any], space: Space, base: DictConfig, choices: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """`hydra.sweeper.enqueue` as parameters. `default` is left out where the space does not contain it.
+
+    `choices` are the options of the config groups. Raises UserError for a key that is not swept or a value outside.
+    """
+    read = []
+    for entry in entries:
+        if entry == "default":
+            read += _default(space, {key: _own_value(key, base, choices) for key in space.params})
+        elif isinstance(entry, Mapping):
+            read.append({str(key): _enqueued_value(str(key), value, space) for key, value in entry.items()})
+        else:
+            raise UserError(f"hydra.sweeper.enqueue: {entry!r} is neither `default` nor {{key: value}}.")
+    return read
+
+
+def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+    members = {key: _member(space.params[key], value) for key, value in own.items()}
+    inside = all(is_member for is_member, _ in members.values())
+    return [space.fill(lambda key: members[key][1])] if inside else []
+
+
+def _enqueued_value(key: str, value: Any, space: Space) -> Any:
+    if key not in space.params:
+        raise UserError(f"hydra.sweeper.enqueue: {key} is not swept. Swept keys: {', '.join(space.params)}.")
+    is_member, member = _member(space.params[key], value)
+    if not is_member:
+        raise UserError(f"hydra.sweeper.enqueue: {key}={value} is outside {text_of(space.params[key])}.")
+    return member
+
+
+def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
+    try:
+        return choices[key] if key in choices else OmegaConf.select(base, bare(key))
+    except OmegaConfBaseException:
+        return None
+
+
+def _member(dist: Distribution, value: Any) -> tuple[bool, Any]:
+    """Whether a distribution contains a value, and the value in the distribution's own type."""
+    if isinstance(dist, CategoricalDistribution):
+        for choice in dist.choices:
+            if render(choice) == render(value) or (_numeric(choice) and _numeric(value) and choice == value):
+                return True, choice
+        return False, None
+    if not _numeric(value):
+        return False, None
+    number = float(value)
+    steps = (number - dist.low) / dist.step if dist.step else 0.0
+    whole = abs(steps - round(steps)) < 1e-9
+    inside = dist.low <= number <= dist.high and whole
+    return inside, int(number) if isinstance(dist, IntDistribution) else number
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,162 @@
+"""Checks, before a study exists, that the program can run the space: its corners are composed.
+
+Every end of a range and every choice is composed at least once, under every combination of config groups that are
+swept (a parameter that only one of two models has is found here, not in trial 31). Nothing is created on disk.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna.distributions import FloatDistribution
+
+from vae.config import one_of
+from vae.errors import UserError
+from vae.nested import bare
+from vae.sweep.space.composer import task_config
+from vae.sweep.space.distributions import corner_values, overrides_of, text_of
+from vae.sweep.space.space import Space
+
+_COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
+_MOST_GROUP_COMBINATIONS = 64
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Composes configs of a space before any trial does.
+
+    Args:
+        space: what is swept.
+        compose: overrides -> the config of a job, `hydra` included.
+        groups: the swept keys that are config groups.
+        check: the program's own check, called with each config; raises UserError.
+    """
+
+    space: Space
+    compose: Callable[[Sequence[str]], DictConfig]
+    groups: Sequence[str] = ()
+    check: Callable[..., Any] | None = None
+
+    def check_corners(self) -> DictConfig:
+        """Returns the config with no swept key set. Raises UserError with the first key that does not fit."""
+        if not self.space.params:
+            raise UserError(
+                "the search space is empty. Sweep a key on the command line, for example 'x=interval(0, 1)', "
+                "or set hydra.sweeper.params. No study was created."
+            )
+        base = self._composed([], "the fixed overrides")
+        for values in corners(self.space, self.groups):
+            try:
+                config = self._compose(overrides_of(values))
+            except _COMPOSE_ERRORS as error:
+                raise self._diagnosis(values, error) from error
+            self._check(config, values)
+        return base
+
+    def check_values(self, values: Mapping[str, Any]) -> None:
+        """One trial's values, those of a custom search space among them. Raises UserError if they do not fit."""
+        overrides = overrides_of(values)
+        self._check(self._composed(overrides, " ".join(overrides)), values)
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        return self.compose([*self.space.fixed, *overrides])
+
+    def _composed(self, overrides: Sequence[str], title: str) -> DictConfig:
+        try:
+            return self._compose(overrides)
+        except _COMPOSE_ERRORS as error:
+            raise _not_composable(title, error) from error
+
+    def _check(self, config: DictConfig, values: Mapping[str, Any]) -> None:
+        try:
+            if self.check:
+                self.check(task_config(config))
+        except UserError as error:
+            raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
+
+    def _diagnosis(self, values: Mapping[str, Any], error: Exception) -> UserError:
+        """Which key it was: each is composed alone with the groups that were chosen."""
+        chosen = overrides_of({group: values[group] for group in self.groups if group in values})
+        try:
+            config = self._compose(chosen)
+        except _COMPOSE_ERRORS as group_error:
+            return _not_composable(" ".join(chosen), group_error)
+        for key, value in values.items():
+            if key in self.groups:
+                continue
+            try:
+                self._compose([*chosen, *overrides_of({key: value})])
+            except _COMPOSE_ERRORS as key_error:
+                explanation = self._no_such_key(key, config, chosen) or self._does_not_fit(key, config, key_error)
+                return UserError(f"{explanation} No study was created.")
+        return _not_composable(" ".join(overrides_of(values)), error)
+
+    def _no_such_key(self, key: str, config: DictConfig, chosen: Sequence[str]) -> str | None:
+        parent, _, leaf = bare(key).rpartition(".")
+        try:
+            node = OmegaConf.select(config, parent) if parent else task_config(config)
+        except OmegaConfBaseException:
+            node = None
+        if node is not None and (not isinstance(node, DictConfig) or leaf in node or key.startswith("+")):
+            return None
+        keys = [str(k) for k in node] if isinstance(node, DictConfig) else []
+        where = f" With {' '.join(chosen)}" if chosen else ""
+        has = f"{where} {parent or 'it'} has: {one_of(leaf, keys)}" if keys else where
+        message = f"{bare(key)}: no such key.{has}".replace("Choices: ", "")
+        if not chosen:
+            return message
+        group = chosen[0].partition("=")[0]
+        return f"{message} hydra.sweeper.conditions={{{key}: {{{group}: ...}}}} sweeps it where it exists."
+
+    def _does_not_fit(self, key: str, config: DictConfig, error: Exception) -> str:
+        dist, name = self.space.params[key], bare(key)
+        if isinstance(dist, FloatDistribution) and isinstance(OmegaConf.select(config, name), int):
+            whole = f"range({int(dist.low)}, {int(dist.high) + 1})"
+            return (
+                f"{name} is an integer, but the space is {text_of(dist)}. "
+                f"Use {f'tag(log, {whole})' if dist.log else whole}, or choice(...)."
+            )
+        return f"{name}: the space is {text_of(dist)}, but {_first_lines(error)}"
+
+
+def corners(space: Space, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Settings of the swept keys in which each corner value of each key occurs, under each combination of groups."""
+    order = space.order()
+    choices = {key: corner_values(space.params[key]) for key in order}
+    combinations = itertools.product(*(choices[group] for group in groups))
+    for combination in itertools.islice(combinations, _MOST_GROUP_COMBINATIONS):
+        chosen = dict(zip(groups, combination, strict=True))
+        for i in range(max((len(choices[key]) for key in order if key not in groups), default=1)):
+            values: dict[str, Any] = {}
+            for key in order:
+                if space.active(key, values):
+                    values[key] = chosen[key] if key in chosen else choices[key][i % len(choices[key])]
+            yield values
+
+
+def callable_of(path: str, key: str) -> Callable[..., Any]:
+    """`module:function` or `module.function`. Raises UserError if it cannot be imported."""
+    module, _, name = path.lstrip(".").replace(":", ".").rpartition(".")
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{key}={path} could not be imported ({error}). Expected my_module:function.") from error
+    if not callable(function):
+        raise UserError(f"{key}={path} is not a function.")
+    return function  # type: ignore[no-any-return]
+
+
+def _not_composable(title: str, error: Exception) -> UserError:
+    return UserError(f"{title} cannot be composed: {_first_lines(error)} No study was created.")
+
+
+def _first_lines(error: Exception) -> str:
+    """The first line of what Hydra or OmegaConf said, and that of its cause, as one sentence."""
+    cause = error.__cause__
+    lines = [str(e).strip().splitlines()[0] for e in (error, cause) if e is not None and str(e).strip()]
+    return ": ".join(line.rstrip(".:") for line in dict.fromkeys(lines)) + "."

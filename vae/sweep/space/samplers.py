@@ -1,0 +1,214 @@
+"""Samplers and pruners: from the names and parameters of the config to Optuna's objects."""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+import optuna
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna import Study, pruners, samplers
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from vae.config import one_of
+from vae.errors import UserError
+from vae.sweep import options
+from vae.sweep.space.distributions import finite_values
+from vae.sweep.space.space import Space
+from vae.text import last_part
+
+_SAMPLERS: Mapping[str, Callable[..., BaseSampler]] = {
+    "tpe": samplers.TPESampler,
+    "gp": samplers.GPSampler,
+    "cmaes": samplers.CmaEsSampler,
+    "random": samplers.RandomSampler,
+    "qmc": samplers.QMCSampler,
+    "nsga2": samplers.NSGAIISampler,
+    "nsga3": samplers.NSGAIIISampler,
+    "grid": samplers.GridSampler,
+    "brute_force": samplers.BruteForceSampler,
+}
+_PRUNERS: Mapping[str, Callable[..., BasePruner]] = {
+    "none": pruners.NopPruner,
+    "median": pruners.MedianPruner,
+    "percentile": pruners.PercentilePruner,
+    "successive_halving": pruners.SuccessiveHalvingPruner,
+    "hyperband": pruners.HyperbandPruner,
+    "patient": pruners.PatientPruner,
+    "threshold": pruners.ThresholdPruner,
+    "wilcoxon": pruners.WilcoxonPruner,
+}
+_TABLES: Mapping[str, tuple[Mapping[str, Callable[..., Any]], Mapping[str, type]]] = {
+    "sampler": (_SAMPLERS, options.SAMPLERS),
+    "pruner": (_PRUNERS, options.PRUNERS),
+}
+Built = TypeVar("Built")
+EXHAUSTIVE = ("grid", "brute_force")
+"""Samplers that run every combination once."""
+_ONE_SEQUENCE = ("grid", "qmc")
+"""Samplers that walk through one sequence, which the seed fixes as a whole."""
+
+
+class NumberedSampler(BaseSampler):
+    """A sampler whose draws depend on its seed, the trial's number and the earlier trials, and on nothing else.
+
+    A sampler with a plain seed begins its sequence anew in every session: a resumed or a second, concurrent sweep
+    would suggest the first trials once more.
+
+    Args:
+        build: seed -> Optuna's sampler.
+        seed: seed of the search; None: a new search every time.
+        renew: build the sampler anew for each trial, with a seed of its own.
+        stops: the sampler asks the study to stop, which is possible only inside `Study.optimize`. It is not allowed
+            to: the engine counts combinations itself.
+    """
+
+    def __init__(self, build: Callable[[int | None], BaseSampler], seed: int | None, renew: bool, stops: bool) -> None:
+        self._build, self._seed, self._stops = build, seed, stops
+        self._renew = renew and seed is not None
+        self._inner = build(seed)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        if self._renew and self._seed is not None:
+            self._inner = self._build((self._seed * 1_000_003 + trial.number) % 2**32)
+        self._inner.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        if not self._stops:
+            self._inner.after_trial(study, trial, state, values)
+
+
+def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, open_ended: bool = False) -> BaseSampler:
+    """The sampler of `hydra.sweeper.sampler`. Raises UserError if it does not exist or does not fit the space.
+
+    Args:
+        config: its name and its parameters.
+        space: what is swept.
+        objectives: how many there are.
+        open_ended: a custom search space adds keys that are not known beforehand.
+    """
+    name, parameters = _name_and_parameters(config, "sampler")
+    if name == "cmaes" and objectives > 1:
+        raise UserError(f"hydra/sweeper/sampler={name} has one objective, not {objectives}: use nsga2 or tpe.")
+    seed = parameters.pop("seed", None)
+    if name == "tpe" and (space.conditions or open_ended):
+        parameters["group"] = bool(parameters.get("multivariate", True))
+    values = {key: finite_values(key, dist) for key, dist in space.params.items()} if name in EXHAUSTIVE else {}
+    if name == "grid":
+        if space.conditions or open_ended:
+            raise UserError(
+                f"hydra/sweeper/sampler={name} has no conditional keys: use hydra/sweeper/sampler=brute_force."
+            )
+        parameters["search_space"] = values
+
+    def build(seed: int | None) -> BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return _SAMPLERS[name](seed=seed, **parameters)
+
+    return _checked(
+        lambda: NumberedSampler(build=build, seed=seed, renew=name not in _ONE_SEQUENCE, stops=name in EXHAUSTIVE),
+        f"hydra/sweeper/sampler={name}",
+    )
+
+
+def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
+    """The pruner of `hydra.sweeper.pruner`. Raises UserError if it does not exist, or there are several objectives."""
+    name, parameters = _name_and_parameters(config, "pruner")
+    if name != "none" and objectives > 1:
+        raise UserError(
+            f"hydra/sweeper/pruner={name} compares one value, but there are {objectives} objectives: "
+            "set hydra/sweeper/pruner=none."
+        )
+    if name == "patient":
+        wrapped = parameters.pop("wrapped", None)
+        parameters["wrapped_pruner"] = make_pruner(wrapped) if wrapped else None
+    return _checked(lambda: _PRUNERS[name](**parameters), f"hydra/sweeper/pruner={name}")
+
+
+def rehearse(pruner: BasePruner, name: str) -> None:
+    """Lets it decide once in a study of two trials: Hyperband checks its parameters only then. Raises UserError."""
+
+    def decide() -> bool:
+        study = optuna.create_study(sampler=samplers.RandomSampler(seed=0))
+        for value in (1.0, 2.0):
+            trial = study.ask()
+            trial.report(value, 1)
+            if value == 1.0:
+                study.tell(trial, value)
+        return pruner.prune(study, study.trials[-1])
+
+    _checked(decide, f"hydra/sweeper/pruner={name}")
+
+
+def _checked(build: Callable[[], Built], what: str) -> Built:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return build()
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what}: {error}") from error
+    except ArithmeticError as error:
+        raise UserError(f"{what}: its parameters do not fit together ({error}).") from error
+    except ImportError as error:
+        raise UserError(f"{what} needs a package that is not installed: {error}") from error
+
+
+def size_of(name: str, space: Space) -> float:
+    """How many trials an exhaustive sampler has; infinity for the others."""
+    return sum(1 for _ in space.combinations()) if name in EXHAUSTIVE else math.inf
+
+
+def by_name(config: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The config of a `sampler` or `pruner` with its name, also where `_target_: optuna.samplers.TPESampler` gives it.
+
+    Where a class gives the name, what the config inherits from the default option is left out.
+    """
+    table, typed = _TABLES[kind]
+    parameters = dict(config)
+    name, target = str(parameters.pop("name", "none")), parameters.pop("_target_", None)
+    if target is None:
+        return {"name": name, **parameters}
+    names = {optuna_class.__name__: known for known, optuna_class in table.items()} | {"MOTPESampler": "tpe"}
+    meant = names.get(last_part(str(target)), str(target))
+    inherited = asdict(typed[name]()) if name in typed and name != meant else {}
+    own = {k: v for k, v in parameters.items() if k == "seed" or k not in inherited or v != inherited[k]}
+    return {"name": meant, **own}
+
+
+def _name_and_parameters(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """The name, and the parameters that are set. Raises UserError with the choices for an unknown one of either."""
+    table, typed = _TABLES[kind]
+    parameters = dict(config)
+    name = str(parameters.pop("name", "none"))
+    if name not in table:
+        raise UserError(f"hydra.sweeper.{kind}: no such choice: {name}. {one_of(name, table)}")
+    allowed = [f.name for f in fields(typed[name]) if f.name != "name"]
+    for key in parameters:
+        if key not in allowed:
+            choices = one_of(key, allowed) if allowed else f"{name} has none."
+            raise UserError(f"hydra.sweeper.{kind}.{key}: {name} has no such parameter. {choices}")
+    try:
+        checked: Any = OmegaConf.merge(OmegaConf.structured(typed[name]), parameters)
+    except OmegaConfBaseException as error:
+        raise UserError(f"hydra.sweeper.{kind}.{error.full_key}: {str(error).splitlines()[0]}.") from error
+    return name, {key: checked[key] for key in allowed if checked[key] is not None}

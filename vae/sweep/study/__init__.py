@@ -1,0 +1,1 @@
+"""Where a study is kept, who runs its trials, and what it has found."""

@@ -1,0 +1,114 @@
+"""Opens a study: a new one with a record of what it searches, or an old one if it searches the same."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna import Study
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+
+from vae.errors import UserError
+from vae.nested import differing
+from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
+from vae.sweep.space.samplers import make_pruner
+from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
+
+
+@dataclass(frozen=True)
+class Record:
+    """What makes the trials of a study comparable: a study is resumed only with the same."""
+
+    space: dict[str, str]
+    """Key -> distribution, in words."""
+    directions: list[str]
+    objectives: list[str]
+    config: dict[str, str]
+    """Dotted key -> value of the program's config, without the swept keys and those that may differ."""
+
+    def lines(self) -> dict[str, str]:
+        """Name of a fact -> the fact in words."""
+        named = {f"space {key}": text for key, text in self.space.items()}
+        named["direction"] = ", ".join(self.directions)
+        if self.objectives:
+            named["objectives"] = ", ".join(self.objectives)
+        return {**named, **self.config}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a study searches, and how."""
+
+    record: Record
+    sampler: BaseSampler
+    pruner: Mapping[str, Any]
+    """Its config: a pruner is not part of an Optuna study, each job makes its own."""
+
+
+@dataclass(frozen=True)
+class StudyPlace:
+    """Where a study is found, and where its trials leave their files."""
+
+    name: str
+    storage: str
+    """As `storage.absolute` returns it."""
+    folder: Path
+
+
+def directions_of(direction: Any) -> list[str]:
+    """`minimize`, `maximize` or a list of them. Raises UserError for anything else."""
+    listed = [direction] if isinstance(direction, str) else list(direction or [])
+    for one in listed:
+        if one not in ("minimize", "maximize"):
+            raise UserError(f"hydra.sweeper.direction: no such choice: {one}. Choices: maximize, minimize.")
+    if not listed:
+        raise UserError("hydra.sweeper.direction is empty. Expected minimize, maximize, or a list of them.")
+    return listed
+
+
+def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> tuple[Study, BaseStorage]:
+    """The study and its storage.
+
+    Raises UserError, with the difference, if the study searches something else; StorageError if it cannot be kept.
+    """
+    storage = open_storage(place.storage)
+    try:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=place.name,
+            directions=[StudyDirection[direction.upper()] for direction in search.record.directions],
+            sampler=search.sampler,
+            pruner=make_pruner(search.pruner, len(search.record.directions)),
+            load_if_exists=True,
+        )
+        _refuse_difference(study, search.record)
+        study.set_user_attr(RECORD, asdict(search.record))
+        study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
+        study.set_user_attr(HEARTBEAT, heartbeat_seconds)
+    except STORAGE_ERRORS as error:
+        raise unusable(place.storage, error) from error
+    return study, storage
+
+
+def _refuse_difference(study: Study, new: Record) -> None:
+    recorded = study.user_attrs.get(RECORD)
+    if recorded is None:
+        old = [direction.name.lower() for direction in study.directions]
+        if old != new.directions:
+            wanted = ", ".join(new.directions)
+            raise UserError(f"study {study.study_name} exists with direction {', '.join(old)}, not {wanted}.")
+        return
+    before, now = Record(**recorded).lines(), new.lines()
+    differences = [
+        f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}\n"
+        for fact in sorted(differing([before, now]))
+    ]
+    if differences:
+        raise UserError(
+            f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
+            f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
+        )

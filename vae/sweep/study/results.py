@@ -1,0 +1,175 @@
+"""What a sweep has found, and the files that it leaves: trials.csv, best.yaml or a file per member of the front."""
+
+import csv
+import math
+import statistics
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from omegaconf import MISSING, DictConfig, OmegaConf
+from optuna import Study
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from vae.files import write_whole
+from vae.nested import within, without
+from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
+from vae.sweep.space.composer import task_config
+
+_INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS)
+"""Attributes that are no column of trials.csv."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """A trial that was run again with fresh seeds. Its own value is not among the values, because it was selected.
+
+    >>> trial = optuna.trial.create_trial(value=1.0)
+    >>> confirmed = Confirmed(trial, (2.0, 4.0))
+    >>> confirmed.mean, round(confirmed.spread, 3), confirmed.seeds
+    (3.0, 1.414, 2)
+    """
+
+    trial: FrozenTrial
+    values: tuple[float, ...]
+    """One for each seed."""
+
+    @property
+    def mean(self) -> float:
+        """What confirmed trials are ranked by."""
+        return statistics.mean(self.values)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the seeds; 0 with one seed."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else 0.0
+
+    @property
+    def seeds(self) -> int:
+        """With how many fresh seeds the trial is complete."""
+        return len(self.values)
+
+
+def within_bounds(trial: FrozenTrial) -> bool:
+    """Whether a trial violates no constraint."""
+    return all(violation <= 0 for violation in trial.constraints.values())
+
+
+def ranked(study: Study) -> list[FrozenTrial]:
+    """Complete trials within the bounds, best first; each configuration once. One objective."""
+    complete = [t for t in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) if within_bounds(t)]
+    sign = -1 if study.direction == StudyDirection.MAXIMIZE else 1
+    return _each_once(sorted(complete, key=lambda t: (sign * (t.value or 0.0), t.number)))
+
+
+def _each_once(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
+    """The first trial of each configuration."""
+    first: dict[str, FrozenTrial] = {}
+    for trial in trials:
+        first.setdefault(repr(sorted(trial.params.items())), trial)
+    return list(first.values())
+
+
+def best_trials(study: Study, confirmed: Sequence[Confirmed] = ()) -> list[FrozenTrial]:
+    """The best trial, by its confirmation where there is one; or the Pareto front of several objectives, each once."""
+    if len(study.directions) > 1:
+        return _each_once(filter(within_bounds, study.best_trials))
+    return [confirmed[0].trial] if confirmed else ranked(study)[:1]
+
+
+def confirmations(study: Study, again: Study) -> list[Confirmed]:
+    """Confirmed trials, best mean first, from the study and the study that repeats its best trials."""
+    values: dict[int, list[float]] = {}
+    for trial in again.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        values.setdefault(int(trial.user_attrs[CONFIRMS]), []).append(trial.value or 0.0)
+    by_number = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
+    confirmed = [Confirmed(by_number[number], tuple(own)) for number, own in values.items()]
+    sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
+    return sorted(confirmed, key=lambda c: sign * c.mean)
+
+
+def write_trials(study: Study, path: Path) -> None:
+    """Every trial in a row: number, state, values, parameters, seconds, what the job recorded."""
+    trials = study.get_trials(deepcopy=False)
+    front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
+    names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
+    params = sorted({key for trial in trials for key in trial.params})
+    columns = ["number", "state", *names, "seconds", "epochs", *params]
+    rows = []
+    for trial in trials:
+        facts = {**trial.user_attrs.get(FACTS, {}), **trial.user_attrs}
+        own = {"number": trial.number, "state": trial.state.name.lower()}  # a failed trial is `fail`, as in Optuna
+        own |= zip(names, trial.values if trial.values and len(trial.values) == len(names) else [], strict=False)
+        steps = max(trial.intermediate_values, default=None)
+        own |= {"seconds": facts.get("seconds", seconds_of(trial)), "epochs": facts.get("epochs", steps)}
+        in_front = {"pareto": trial.number in front} if front else {}
+        rows.append({**facts, **dict.fromkeys([*names, *params]), **trial.params, **own, **in_front})
+    columns += sorted({key for row in rows for key in row} - {*_INTERNAL, *columns, "pareto"})
+    columns += ["pareto"] if front else []
+    write_whole(
+        path, lambda file: csv.writer(file).writerows([columns, *([row.get(c) for c in columns] for row in rows)])
+    )
+
+
+def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str]) -> None:
+    """A trial's whole config as an overlay: choices as `defaults`, every value below.
+
+    Args:
+        config: of the trial's job.
+        path: the file.
+        about: lines of the file's header.
+        leave_out: dotted keys and groups that are not written.
+    """
+    choices = {
+        group: option
+        for group, option in reversed(config.hydra.runtime.choices.items())
+        if option is not None and not group.startswith("hydra/") and not within(group, leave_out)
+    }
+    values = OmegaConf.to_container(task_config(config), resolve=False)
+    assert isinstance(values, dict)
+    defaults = [{f"override /{group}": option} for group, option in choices.items()]
+    overlay = {**({"defaults": defaults} if defaults else {}), **_without_missing(without(values, leave_out))}
+    header = "".join(f"# {line}\n" for line in ("@package _global_", *about))
+    write_whole(path, lambda file: file.write(header + OmegaConf.to_yaml(OmegaConf.create(overlay))))
+
+
+def _without_missing(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {
+        key: _without_missing(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value != MISSING
+    }
+
+
+def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: Path) -> None:
+    """The file that Hydra's other sweepers write too: the best, for programs that read it."""
+    content: dict[str, Any] = {"name": "optuna"}
+    if len(study.directions) > 1:
+        content["solutions"] = [{"params": dict(trial.params), "values": list(trial.values)} for trial in best]
+    elif best:
+        content |= {"best_params": dict(best[0].params), "best_value": best[0].value}
+    write_whole(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(content))))
+
+
+def importances(study: Study) -> dict[str, float]:
+    """Key -> share of the (first) objective's variation that it explains; empty with too few trials to tell."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < 4 or len({tuple(trial.values) for trial in complete}) < 2:
+        return {}
+    target = None if len(study.directions) == 1 else (lambda trial: float(trial.values[0]))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that few trials make it inexact
+            shares = optuna.importance.get_param_importances(study, target=target)
+    except (ValueError, RuntimeError):  # no key that all trials share, or none that varies
+        return {}
+    return {key: float(share) for key, share in shares.items() if math.isfinite(share)}
+
+
+def seconds_of(trial: FrozenTrial) -> float | None:
+    """Seconds from a trial's (last) start to its end."""
+    return round(trial.duration.total_seconds(), 3) if trial.duration else None

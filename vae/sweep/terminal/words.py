@@ -1,0 +1,30 @@
+"""Spaces and trials as a person writes them: short, for the terminal."""
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial
+
+from vae.sweep.space.distributions import render
+from vae.text import number_text, result_text
+
+
+def value_text(trial: FrozenTrial) -> str:
+    """A trial's values, or the last value that it reported."""
+    if trial.values:
+        return ", ".join(result_text(value) for value in trial.values)
+    last = trial.last_step
+    return result_text(trial.intermediate_values[last]) if last is not None else ""
+
+
+def params_text(trial: FrozenTrial) -> str:
+    """All parameters of a trial in one line."""
+    return " ".join(f"{key}={number_text(value)}" for key, value in trial.params.items())
+
+
+def space_text(dist: BaseDistribution) -> str:
+    """`2..64 log`, `{64, 128}`: both ends are included."""
+    if isinstance(dist, CategoricalDistribution):
+        return "{" + ", ".join(render(choice) for choice in dist.choices) + "}"
+    assert isinstance(dist, (IntDistribution, FloatDistribution))
+    ends = f"{number_text(dist.low)}..{number_text(dist.high)}"
+    plain = dist.step is None or (isinstance(dist, IntDistribution) and dist.step == 1)
+    return ends + ("" if plain else f" step {number_text(dist.step)}") + (" log" if dist.log else "")

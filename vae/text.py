@@ -1,0 +1,85 @@
+"""Numbers, keys and durations as text: for the terminal, the report and names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+ENDLESS = 1_000_000
+"""Width in characters of what is written to a file: its lines are not broken."""
+
+
+def number_text(value: Any) -> str:
+    """A setting: a float in three significant digits, or as 1.2e-4 where it is small or large; others unchanged.
+
+    >>> [number_text(value) for value in (0.05, 1.25e-4, 12345.6, 128, "relu")]
+    ['0.05', '1.3e-4', '12346', '128', 'relu']
+    """
+    if not isinstance(value, float):
+        return str(value)
+    if value and not 1e-2 <= abs(value) < 1e6:
+        return scientific(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def result_text(value: float) -> str:
+    """A result: two decimals, or four below 10, so that a column of results is easy to compare.
+
+    >>> [result_text(value) for value in (-98.4049, 0.98765, 1e-5)]
+    ['-98.40', '0.9877', '1e-5']
+    """
+    if value and not 1e-3 <= abs(value) < 1e6:
+        return scientific(value)
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def precise_text(value: Any) -> str:
+    """A setting or a result in five significant digits, where there is room for them.
+
+    >>> [precise_text(value) for value in (-98.40494, 128, "relu")]
+    ['-98.405', '128', 'relu']
+    """
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def scientific(value: float) -> str:
+    """Two significant digits and an exponent.
+
+    >>> scientific(0.001), scientific(0.00123)
+    ('1e-3', '1.2e-3')
+    """
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def last_part(key: str) -> str:
+    """The last part of a dotted key: `model.latent_size` -> `latent_size`."""
+    return key.rpartition(".")[2]
+
+
+def short_keys(keys: Sequence[str], suffix: str = "") -> list[str]:
+    """The last part of each dotted key, without a suffix; the whole key where two would be the same.
+
+    >>> short_keys(["model.latent_size", "model.name", "data.name"], suffix="_size")
+    ['latent', 'model.name', 'data.name']
+    """
+    tails = [last_part(key.lstrip("+")).removesuffix(suffix) for key in keys]
+    return [tail if tails.count(tail) == 1 else key for key, tail in zip(keys, tails, strict=True)]
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration: `8 s`, `3 min`, `2.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def wrap_parts(title: str, parts: Sequence[str], width: int) -> str:
+    """Title and parts, joined by dots, in lines of at most `width` characters; no part is broken in two."""
+    lines, indent = [title], " " * len(title)
+    for i, part in enumerate(parts):
+        joined = part if i == 0 else f" · {part}"
+        if i and len(lines[-1]) + len(joined) + len(" ·") > width:
+            lines[-1] += " ·"
+            lines.append(indent + part)
+        else:
+            lines[-1] += joined
+    return "\n".join(lines)

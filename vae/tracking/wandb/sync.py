@@ -1,0 +1,142 @@
+"""Uploads W&B's local runs to its server: those that were offline, and those whose server stopped answering."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from vae.errors import UserError
+from vae.tracking.wandb.log import drop_cut_record
+from vae.tracking.wandb.server import api
+
+try:
+    import fcntl
+except ImportError:  # not on this system: running and killed runs cannot be told apart
+    fcntl = None  # type: ignore[assignment]
+RUN_ID = "wandb_run_id"
+"""File in a run's folder with its id in W&B. Locked while the run is running."""
+STALL_SECONDS = 300.0
+AT_ONCE = 4
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync has done, in parts of runs: a run that was resumed has several.
+
+    >>> from vae.tracking.wandb.sync import Synced
+    >>> str(Synced(before=3))
+    'W&B: 0 synced · 3 already there'
+    """
+
+    synced: tuple[Path, ...] = ()
+    failed: tuple[Path, ...] = ()
+    """Not on the server yet; the same command tries them again."""
+    before: int = 0
+    """How many were on the server already."""
+    running: tuple[Path, ...] = ()
+    """Left out, because their runs are still running."""
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.synced)} synced"]
+        parts += [f"{self.before} already there"] if self.before else []
+        parts += [f"{len(self.running)} left out, still running"] if self.running else []
+        parts += [f"{len(self.failed)} failed: the same command tries them again"] if self.failed else []
+        return "W&B: " + " · ".join(parts)
+
+
+def sync(folder: Path, stall_seconds: float = STALL_SECONDS) -> Synced:
+    """Syncs every W&B run at or below a folder that is not on the server yet; can be stopped and started again.
+
+    The parts of a run are sent in the order in which they were made. Gives up when `stall_seconds` pass without another
+    part on the server. Raises UserError for a folder without runs, without a key, or where no server answers.
+    """
+    parts = list(parts_below(folder))
+    if not parts:
+        raise UserError(f"{folder}: there is no W&B run in it or below it (it has no wandb/ folder).")
+    waiting = [part for part in parts if not is_synced(part)]
+    running = tuple(part for part in waiting if is_running(part))
+    waiting = [part for part in waiting if part not in running]
+    before = len(parts) - len(waiting) - len(running)
+    if waiting:
+        api()
+        upload(waiting, stall_seconds)
+    done = tuple(part for part in waiting if is_synced(part))
+    return Synced(done, tuple(part for part in waiting if part not in done), before, running)
+
+
+def parts_below(folder: Path) -> Iterator[Path]:
+    """W&B's folders, `wandb/run-*` and `wandb/offline-run-*`, that hold the log of a part of a run; each once."""
+    logs = {log.resolve() for log in folder.rglob("*run-*/run-*.wandb")}
+    return iter(sorted(log.parent for log in logs))
+
+
+def is_synced(part: Path) -> bool:
+    """Whether the server has the whole part, by W&B's own mark, which is also set here when an online run ends."""
+    return any(part.glob("*.wandb.synced"))
+
+
+def mark_synced(part: Path) -> None:
+    """Sets the mark that `is_synced` looks for."""
+    for log in part.glob("*.wandb"):
+        log.with_suffix(".wandb.synced").touch()
+
+
+def is_running(part: Path) -> bool:
+    """Whether a process is writing to the run that this is a part of."""
+    file = part.parent.parent / RUN_ID
+    if fcntl is None or not file.is_file():
+        return False
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def hold(file: Path) -> IO[str]:
+    """Marks a run as running until the file is closed or the process ends, however it ends."""
+    opened = file.open()
+    if fcntl is not None:
+        fcntl.flock(opened, fcntl.LOCK_SH)
+    return opened
+
+
+def upload(parts: Sequence[Path], stall_seconds: float) -> None:
+    """Runs `wandb sync` on these parts until it ends, or until `stall_seconds` pass without another one synced."""
+    for part in parts:
+        for log in part.glob("*.wandb"):
+            drop_cut_record(log)
+    command = [sys.executable, "-m", "wandb", "sync", "--include-online", "-n", str(AT_ONCE), *map(str, parts)]
+    # WANDB_SERVICE would lead it to W&B's process of the runs in here, in which their ids are in use.
+    environment = {k: v for k, v in os.environ.items() if k != "WANDB_SERVICE"} | {"WANDB_MODE": "online"}
+    with _started(command, environment) as process:
+        count, since = 0, time.monotonic()
+        while process.poll() is None and time.monotonic() - since < stall_seconds:
+            new_count = sum(map(is_synced, parts))
+            if new_count > count:
+                count, since = new_count, time.monotonic()
+            time.sleep(_POLL_SECONDS)
+
+
+@contextmanager
+def _started(command: Sequence[str], environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()

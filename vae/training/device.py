@@ -1,0 +1,56 @@
+"""Which device computes, and in which precision."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import torch
+
+from vae.errors import OutOfMemoryError
+
+
+def resolve_device(name: str) -> torch.device:
+    """`auto`: the GPU if there is one, else Apple's, else the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """`auto`: bf16 where the hardware computes in it (emulated bf16 is slower than fp32), else fp32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp32"
+    return "bf16" if device.type == "cpu" and _cpu_has_bf16() else "fp32"
+
+
+def autocast_for(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The context of a training step's forward pass: bf16 products; sums, weights and losses stay fp32."""
+    if resolve_precision(precision, device) == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextmanager
+def within_memory() -> Iterator[None]:
+    """Turns torch's out-of-memory errors, which differ between CPU and GPU, into an OutOfMemoryError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+            raise
+        wanted = re.search(r"tried to allocate ([\d.]+ \w+)", str(error), re.IGNORECASE)
+        raise OutOfMemoryError(
+            f"Not enough memory: one allocation wanted {wanted.group(1) if wanted else 'more than there is'}. Smaller "
+            "layers (model.*), data.batch_size, data.eval_batch_size or objective.samples need less."
+        ) from error
+
+
+def _cpu_has_bf16() -> bool:
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})

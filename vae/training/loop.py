@@ -1,0 +1,144 @@
+"""`fit()`: the one training loop. It knows neither Hydra nor Optuna nor W&B.
+
+Sums stay on the device until an epoch ends: the loop never waits for a GPU inside one.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae.config.schema import TrainerConfig
+from vae.errors import NonFiniteError
+from vae.models.vae import VAE
+from vae.objectives import Terms
+from vae.tracking.protocols import Reporter, Tracker
+from vae.training.checkpoint import Store
+from vae.training.device import autocast_for
+from vae.training.progress import Averages, Progress
+from vae.training.task import Task
+from vae.training.validation import evaluate, zero_sums
+
+
+@dataclass(frozen=True)
+class Step:
+    """How a training step differs from plain forward, backward and update; the defaults change nothing."""
+
+    before: Callable[[int], object] = lambda i: None
+    """Called before each step with its number in the epoch, from 0; sets what is scheduled."""
+    scheduled: Tensor | None = None
+    """(): the objective's scheduled value, which `before` fills; None: the value at the end of its schedule."""
+    samples: int = 1
+    """K, the objective's samples of z for each image."""
+    autocast: AbstractContextManager[object] | None = None
+    """Context of the forward pass; None: fp32."""
+    clip_grad_norm: float = 0.0
+    """Largest norm of the gradient; 0: off."""
+
+
+def fit(
+    task: Task,
+    settings: TrainerConfig,
+    progress: Progress,
+    *,
+    tracker: Tracker,
+    store: Store,
+    reporter: Reporter | None = None,
+    draw: Callable[[int], None] | None = None,
+) -> None:
+    """Trains from `progress` until `settings.epochs` and leaves the best weights in the model.
+
+    After each epoch `tracker` takes its metrics, `store` the state and `reporter` the validation ELBO; `draw` is called
+    with the epoch when pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt and what the
+    reporter raises; in each case the last whole epoch is on disk.
+    """
+    train = task.batches()
+    objective = torch.compile(task.objective) if settings.compile else task.objective
+    scheduled = torch.zeros((), device=task.generator.device)
+    step = Step(
+        lambda i: task.set_schedules(progress.step + i, scheduled),
+        scheduled,
+        task.objective.samples,
+        autocast_for(settings.precision, task.generator.device),
+        settings.clip_grad_norm,
+    )
+    with store.saved_on_exit():
+        store.hold(task.state(progress), is_best=progress.epoch == 0)
+        while not progress.finished(settings):
+            epoch, last = progress.epoch + 1, progress.step + len(train)
+            where = f"epoch {epoch}, steps {progress.step + 1} to {last}"
+            started = time.perf_counter()
+            averages = train_epoch(task.model, train, objective, task.optimizer, task.generator, step)
+            seconds = time.perf_counter() - started
+            row = averages.named("train") | {"images_per_second": len(train.split) / seconds}
+            row["lr"] = task.set_schedules(last - 1, scheduled)
+            _require_finite(row, where)
+            if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs:
+                row |= evaluate(task.model, task.splits.validation, task.batch_sizes.evaluation).named("val")
+                _require_finite(row, where)
+            progress.advance(last, seconds, row)
+            store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
+            tracker.log(epoch, row)
+            store.write_if_due()
+            if draw and due(epoch, settings.images_every_epochs):
+                draw(epoch)
+            if reporter and "val/elbo" in row:
+                reporter.report(epoch, row["val/elbo"])
+    task.model.load_state_dict(store.best_model())
+
+
+def due(epoch: int, every_epochs: int) -> bool:
+    """Whether something that happens every n epochs (0: never) happens after this one."""
+    return every_epochs > 0 and epoch % every_epochs == 0
+
+
+def train_epoch(
+    model: VAE,
+    batches: Iterable[tuple[Tensor, Tensor | None]],
+    objective: Callable[..., Terms],
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator | None = None,
+    step: Step | None = None,
+) -> Averages:
+    """One pass over the batches, with a step of the optimizer for each. Returns averages of the training losses.
+
+    Args:
+        model: Trained in place.
+        batches: Images (B, C, H, W) in [0, 1] and labels (B,) or None, on the model's device.
+        objective: Called with model, images, noise (K, B, noise_size), labels and the scheduled value.
+        optimizer: Of the model's parameters.
+        generator: Draws the noise; None: torch's global one.
+        step: What a step does besides.
+    """
+    step = step or Step()
+    model.train()
+    parameters = list(model.parameters())
+    device = parameters[0].device
+    sums, images = zero_sums(device), 0
+    for i, (x, y) in enumerate(batches):
+        step.before(i)
+        eps = torch.randn(step.samples, len(x), model.noise_size, generator=generator, device=device)
+        with step.autocast or nullcontext():
+            terms = objective(model, x, eps, y, step.scheduled)
+        for parameter in parameters:
+            parameter.grad = None
+        terms.loss.mean().backward()  # type: ignore[no-untyped-call]
+        if step.clip_grad_norm:
+            torch.nn.utils.clip_grad_norm_(parameters, step.clip_grad_norm)
+        optimizer.step()
+        sums += torch.stack([term.detach().sum() for term in terms])
+        images += len(x)
+    return Averages(*(sums / images).tolist())
+
+
+def _require_finite(row: Mapping[str, float], where: str) -> None:
+    bad = [f"{name} {value}" for name, value in row.items() if not math.isfinite(value)]
+    if bad:
+        raise NonFiniteError(
+            f"{where}: the loss became non-finite ({', '.join(bad)}), at a learning rate of {row['lr']:g}.\n"
+            "Try a lower optimizer.lr, trainer.clip_grad_norm=1 or optimizer.warmup_epochs=1."
+        )

@@ -1,0 +1,76 @@
+"""How far a run has come, and the averages of an epoch."""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vae.config.schema import TrainerConfig
+
+
+class Averages(NamedTuple):
+    """Nats per image, averaged over all images of a pass; they do not depend on the batch size.
+
+    >>> from vae.training.progress import Averages
+    >>> Averages(loss=185.0, distortion=85.0, rate=25.0).named("val")
+    {'val/elbo': -110.0, 'val/rate': 25.0, 'val/distortion': 85.0}
+    """
+
+    loss: float
+    """What the objective minimises."""
+    distortion: float
+    """-log p(x|z)."""
+    rate: float
+    """KL(q(z|x) || p(z))."""
+
+    @property
+    def elbo(self) -> float:
+        """Evidence lower bound at beta = 1; on grey pixels under a Bernoulli, minus (cross-entropy + rate)."""
+        return -(self.distortion + self.rate)
+
+    def named(self, split: str) -> dict[str, float]:
+        """Metric -> value: `val/elbo`, `val/rate`, `val/distortion`; for the split `train` also `train/loss`."""
+        names = ("elbo", "rate", "distortion", *(["loss"] if split == "train" else []))
+        return {f"{split}/{name}": getattr(self, name) for name in names}
+
+
+@dataclass
+class Progress:
+    """How far a run has come: what the loop needs to continue, and what its summary tells.
+
+    >>> from vae.training.progress import Progress
+    >>> progress = Progress()
+    >>> progress.advance(step=391, seconds=1.5, row={"val/elbo": -120.5})
+    >>> progress.epoch, progress.best_epoch, progress.best_elbo
+    (1, 1, -120.5)
+    """
+
+    epoch: int = 0
+    """Whole epochs trained."""
+    step: int = 0
+    """Steps in these."""
+    best_epoch: int = 0
+    """Epoch with the best validation ELBO, from 1; 0: none was evaluated."""
+    best_elbo: float = -math.inf
+    """Its validation ELBO, in nats per image."""
+    evals_since_best: int = 0
+    """Evaluations in a row that were not better."""
+    train_seconds: float = 0.0
+    """Without validation, pictures and writing."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """A row of metrics for each epoch."""
+
+    def advance(self, step: int, seconds: float, row: dict[str, float]) -> None:
+        """Adds an epoch: the steps made since the start of the run, the seconds it took, its row of metrics."""
+        self.epoch += 1
+        self.step = step
+        self.train_seconds += seconds
+        self.history.append({"epoch": self.epoch, **row})
+        if row.get("val/elbo", -math.inf) > self.best_elbo:
+            self.best_epoch, self.best_elbo, self.evals_since_best = self.epoch, row["val/elbo"], 0
+        elif "val/elbo" in row:
+            self.evals_since_best += 1
+
+    def finished(self, settings: TrainerConfig) -> bool:
+        """Whether all epochs are done, or the validation ELBO has not risen for `early_stop_evals` evaluations."""
+        stops_early = 0 < settings.early_stop_evals <= self.evals_since_best
+        return self.epoch >= settings.epochs or stops_early

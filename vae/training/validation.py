@@ -1,0 +1,44 @@
+"""The validation pass: every model is judged with the same fixed noise, in fp32."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from vae.data import Batches, Split
+from vae.models.vae import VAE
+from vae.objectives import Elbo
+from vae.training.progress import Averages
+
+EVAL_SEED = 20_131_220
+"""Seed of the evaluation noise: the same z for every epoch and run of one latent size, and for `vae-eval`."""
+
+
+def with_fixed_noise(model: VAE, split: Split, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None, Tensor]]:
+    """Images (B, C, H, W), labels (B,) or None, and noise (B, noise_size), batch by batch in order.
+
+    The noise of all images is drawn at once, from a fixed seed: no figure depends on the batch size.
+    """
+    device = split.images.device
+    generator = torch.Generator(device).manual_seed(EVAL_SEED)
+    eps = torch.randn(len(split), model.noise_size, generator=generator, device=device)
+    seen = 0
+    for x, y in Batches(split, batch_size):
+        yield x, y, eps[seen : seen + len(x)]
+        seen += len(x)
+
+
+@torch.no_grad()
+def evaluate(model: VAE, split: Split, batch_size: int = 1000) -> Averages:
+    """ELBO, distortion and rate of a split at beta = 1, with one sample of z per image and the same noise each time."""
+    model.eval()
+    sums = zero_sums(split.images.device)
+    for x, y, eps in with_fixed_noise(model, split, batch_size):
+        terms = Elbo()(model, x, eps, y)
+        sums += torch.stack([term.to(sums.dtype).sum() for term in terms])
+    return Averages(*(sums / len(split)).tolist())
+
+
+def zero_sums(device: torch.device) -> Tensor:
+    """Sums of loss, distortion and rate, in the widest type that the device has."""
+    return torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
