@@ -1,6 +1,7 @@
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: workers of pytest-xdist share the cores
@@ -8,7 +9,9 @@ os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
 
 import pytest
-from support import Result
+from support import ROOT, Result
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and what it starts too
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +21,18 @@ def mnist_root() -> Path:
     if not folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         pytest.skip("real MNIST is absent: set VAE_DATA to a folder that has MNIST/raw")
     return Path(folder).resolve()
+
+
+@pytest.fixture(autouse=True)
+def _forget_users_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Forgets the modules of users that a test has imported: another test's may have the same name."""
+    before = set(sys.modules)
+    yield
+    folders = {ROOT / "examples", tmp_path_factory.getbasetemp()}
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and not folders.isdisjoint(Path(file).parents):
+            del sys.modules[name]
 
 
 @pytest.fixture
