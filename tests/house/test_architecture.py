@@ -1,15 +1,13 @@
 """The floors of docs/DESIGN.md: a module imports only from strictly lower rooms, and few rooms know a library."""
 
 import ast
-import importlib.util
-import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from imports import MODULES, imported_names, module_in, name_of, names_in
 from support import ROOT
 
 FLOORS = (
@@ -53,53 +51,12 @@ SAME_NAME = {"main", "build"}
 SETTINGS = ("vae/config/schema/", "vae/sweep/settings.py", "vae/sweep/options.py")
 """Where a dataclass is a group of keys, which has as many fields as the group has keys."""
 
-MODULES = sorted((ROOT / "vae").rglob("*.py"))
 IDS = {"ids": lambda path: str(path.relative_to(ROOT))}
-
-
-def name_of(path: Path) -> str:
-    """`vae/sweep/trial.py` -> `vae.sweep.trial`."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def room_of(name: str) -> str:
     """`vae.sweep.trial` -> `sweep`; "" of the package itself."""
     return name.split(".")[1] if "." in name else ""
-
-
-def names_in(path: Path) -> Iterator[str]:
-    """Dotted names of the modules, and of what is taken out of them, that a module imports, wherever and however."""
-    package = name_of(path) if path.name == "__init__.py" else name_of(path).rpartition(".")[0]
-    return imported_names(path.read_text(encoding="utf-8"), package)
-
-
-def imported_names(source: str, package: str) -> Iterator[str]:
-    """The same of a source that lies in a package."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from named_modules(node.value)
-
-
-def named_modules(text: str) -> Iterator[str]:
-    """Modules of this package that a string of one word names: to be started by `-m`, or imported by name."""
-    if re.fullmatch(r"vae(\.\w+)+(:\w+)?", text):
-        yield text.replace(":", ".")
-
-
-def module_in(name: str) -> str | None:
-    """The module that holds a dotted name, or is it; None outside this package."""
-    parts = name.split(".")
-    for end in range(len(parts), 0, -1):
-        stem = ROOT.joinpath(*parts[:end])
-        if parts[0] == "vae" and (stem.with_suffix(".py").is_file() or (stem / "__init__.py").is_file()):
-            return ".".join(parts[:end])
-    return None
 
 
 @pytest.mark.parametrize(
@@ -112,6 +69,7 @@ def module_in(name: str) -> str | None:
         ("from vae import files", "vae.files"),
         ("from . import console", "vae.run.console"),
         ("from .console import EpochBar", "vae.run.console"),
+        ("from .. import files", "vae.files"),
         ("from ..sweep.trial import current", "vae.sweep.trial"),
         ("def f():\n    if True:\n        from vae.cli.train import main", "vae.cli.train"),
         ("run([sys.executable, '-m', 'vae.report.watch'])", "vae.report.watch"),
@@ -167,7 +125,7 @@ def test_files_functions_and_lists_of_arguments_are_short(path: Path) -> None:
     assert len(text.splitlines()) <= MOST_LINES
     is_settings = str(path.relative_to(ROOT)).startswith(SETTINGS)
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < MOST_FUNCTION_LINES, node.name
             assert len(parameters(node)) <= MOST_ARGUMENTS, node.name
         elif isinstance(node, ast.Call):
@@ -177,7 +135,7 @@ def test_files_functions_and_lists_of_arguments_are_short(path: Path) -> None:
             assert len(fields) <= MOST_ARGUMENTS, node.name
 
 
-def parameters(node: ast.FunctionDef) -> list[str]:
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     """Names of a function's parameters, `*args` and `**kwargs` among them, without self and cls."""
     given = node.args
     named = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, (given.vararg, given.kwarg))]

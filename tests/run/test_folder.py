@@ -63,7 +63,9 @@ def test_a_damaged_file_reads_as_an_empty_one(tmp_path, content):
 @given(st.binary(max_size=60) | st.text("{}[]:,&*-!\"' \n\\0a9.e", max_size=60).map(str.encode))
 def test_no_content_raises(tmp_path, content):
     fill(tmp_path, content)
-    read_everything(tmp_path)
+    folder, *read = read_everything(tmp_path)
+    assert folder.path == tmp_path
+    assert [type(part) for part in read] == [dict, dict, list]
 
 
 def test_what_is_missing_or_no_file_reads_as_empty(tmp_path):
