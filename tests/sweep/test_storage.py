@@ -4,15 +4,17 @@ import os
 import signal
 from itertools import count
 from multiprocessing import get_context
+from pathlib import Path
 
 import optuna
 import pytest
 import sqlalchemy
+from sqlalchemy.engine import make_url
 
 from vae.errors import UserError
 from vae.sweep.attributes import QUEUED
 from vae.sweep.study.ledger import Goal, Ledger
-from vae.sweep.study.storage import absolute, open_storage
+from vae.sweep.study.storage import absolute, open_storage, sqlite_address, sqlite_file
 
 
 def create_study(where: str) -> None:
@@ -117,3 +119,46 @@ def test_a_password_is_refused_and_not_repeated(url):
         absolute(url)
     assert "secret" not in str(error.value)
     assert absolute("postgresql://me@host/db") == "postgresql://me@host/db"
+
+
+AWKWARD = [
+    "a b",
+    "größe",
+    "漢",
+    "50%",
+    "%41",
+    "x?y",
+    "#1",
+    "~",
+    "{}",
+    "'q'",
+    '"d"',
+    "[1]",
+    "(1)",
+    "a,b=c",
+    "a&b",
+    "u:p@h",
+    "+",
+    "\\",
+]
+
+
+def test_the_address_of_any_file_leads_to_that_file():
+    printable = "".join(c for c in map(chr, range(0x110000)) if c.isprintable() and c != "/")
+    for start in range(0, len(printable), 500):
+        file = Path("/studies") / printable[start : start + 500] / "study.db"
+        assert make_url(sqlite_address(file)).database == str(file)
+        assert sqlite_file(sqlite_address(file)) == file
+        assert absolute(sqlite_address(file)) == sqlite_address(file)
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_study_lies_in_the_folder_of_its_sweep_whatever_that_is_called(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    create_study(sqlite_address(folder / "study.db"))
+    monkeypatch.chdir(folder)
+    create_study(absolute("sqlite:///study.db"))
+    create_study(f"journal:{folder / 'study.log'}")
+    assert {path.name for path in folder.iterdir()} >= {"study.db", "study.log"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -1,11 +1,11 @@
 """Expands the short forms of the command line before Hydra sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
+from vae.config.quoting import as_readable, literal, override, typed_value
 from vae.config.resume import parse_resume
 from vae.errors import UserError
 from vae.nested import flatten
@@ -26,15 +26,16 @@ def expand(arguments: Sequence[str]) -> list[str]:
     >>> expand(["sweep.n_trials=4", "data=digits"])
     ['hydra.sweeper.n_trials=4', 'data=digits']
     """
-    return _with_recorded([override for argument in arguments for override in _expanded(argument)])
+    expanded = [each for argument in arguments for each in _expanded(argument)]
+    return [as_readable(argument) for argument in _with_recorded(expanded)]
 
 
 def _expanded(argument: str) -> list[str]:
     if argument.startswith(_SWEEP):
         return [f"hydra.sweeper.{argument.removeprefix(_SWEEP)}"]
-    path = Path(argument.removeprefix(_EXPERIMENT))
-    if argument.startswith(_EXPERIMENT) and path.suffix in (".yaml", ".yml"):
-        return overrides_from(path)
+    if argument.startswith(_EXPERIMENT) and argument.rstrip("'\"").endswith((".yaml", ".yml")):
+        file = typed_value(argument)
+        return overrides_from(Path(file)) if isinstance(file, str) else [argument]
     return [argument]
 
 
@@ -55,7 +56,7 @@ def overrides_from(path: Path) -> list[str]:
             )
         choices.append(f"{str(name).removeprefix('override /')}={option}")
     values = flatten(overlay, keep_empty=True)
-    return [*choices, *(f"{_as_override(key)}={_in_grammar(value)}" for key, value in values.items())]
+    return [*choices, *(override(_as_override(key), value) for key, value in values.items())]
 
 
 def _as_override(key: str) -> str:
@@ -63,31 +64,19 @@ def _as_override(key: str) -> str:
     return f"++{key}" if key.startswith("model.parameters.") else key
 
 
-def _in_grammar(value: Any) -> str:
-    """A value in Hydra's grammar."""
-    from hydra.core.override_parser.types import Quote, QuotedString
-
-    if isinstance(value, str):
-        return QuotedString(value, Quote.single).with_quotes()
-    if isinstance(value, list):
-        return f"[{','.join(_in_grammar(item) for item in value)}]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{_in_grammar(item)}" for key, item in value.items()) + "}"
-    return "null" if value is None else str(value)
-
-
 def _with_recorded(arguments: list[str]) -> list[str]:
     """With `trainer.resume=DIR`: that run's own overrides, then those given now, and that run's folder.
 
     `true` is results/latest. In a multirun the key is left to the trials, which have folders of their own.
     """
-    requests = [argument.removeprefix(_RESUME) for argument in arguments if argument.startswith(_RESUME)]
+    requests = [typed_value(argument) for argument in arguments if argument.startswith(_RESUME)]
     resume = parse_resume(requests[-1] if requests else False)
     if not resume.wanted or not MULTIRUN.isdisjoint(arguments):
         return arguments
     folder = (resume.folder or LATEST).resolve()
     if not (folder / "checkpoint.pt").is_file() or not (folder / ".hydra" / "overrides.yaml").is_file():
         raise UserError(f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt or no .hydra/.")
-    recorded = [override for override in read_overrides(folder) if not override.startswith(_RESUME)]
+    recorded = [each for each in read_overrides(folder) if not each.startswith(_RESUME)]
     rest = [argument for argument in arguments if not argument.startswith(_RESUME)]
-    return [*recorded, *rest, f"{_RESUME}{folder}", f"hydra.run.dir={folder}"]
+    own = literal(str(folder))
+    return [*recorded, *rest, override("trainer.resume", own), override("hydra.run.dir", own)]

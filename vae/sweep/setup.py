@@ -25,7 +25,7 @@ from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
 from vae.sweep.study.ledger import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
-from vae.sweep.study.storage import absolute
+from vae.sweep.study.storage import absolute, sqlite_address
 
 _DUPLICATES = ("reuse", "reseed", "run")
 _AT_LEAST = {
@@ -87,7 +87,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
     _check_special_trials(plan, preflight, settings)
     folder = Path(str(program.config.hydra.sweep.dir)).absolute()
-    storage = absolute(settings.storage or f"sqlite:///{folder / 'study.db'}")
+    storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
     objectives, compared = settings.objectives or [], _comparable_config(plan, settings)
     record = Record(space=space.describe(), directions=directions, objectives=objectives, config=compared)
     return Setup(

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial
 
+from vae.config.quoting import literal, override
 from vae.errors import Pruned, UserError
 from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, WANDB_ID
 from vae.sweep.space.samplers import make_pruner
@@ -39,10 +39,7 @@ _OWN_COLUMNS = ("trial", "state", "value")
 def trial_environment(number: int, study: str, storage: str, owner: str) -> list[str]:
     """Overrides that put into a job's environment how it finds its trial; they stay out of its overrides.yaml."""
     variables = {TRIAL: str(number), STUDY: study, STORAGE: storage, LEASE_OWNER: owner}
-    return [
-        f"++hydra.job.env_set.{name}={QuotedString(value, Quote.single).with_quotes()}"
-        for name, value in variables.items()
-    ]
+    return [override(f"++hydra.job.env_set.{name}", literal(value)) for name, value in variables.items()]
 
 
 class NoTrial:

@@ -18,7 +18,7 @@ from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.study.lease import lease_of
 from vae.sweep.study.results import confirmations
-from vae.sweep.study.storage import absolute, open_storage
+from vae.sweep.study.storage import absolute, open_storage, sqlite_address
 from vae.sweep.terminal.words import space_text
 
 UNNAMED = "value"
@@ -49,7 +49,8 @@ def read_study(folder: Path) -> Records:
 def locate_study(folder: Path) -> tuple[str, str] | None:
     """Storage and name of a sweep's study; None where the folder is not a sweep's."""
     file = folder / "multirun.yaml"
-    beside = f"sqlite:///{(folder / 'study.db').resolve()}" if (folder / "study.db").is_file() else ""
+    database = (folder / "study.db").resolve()
+    beside = sqlite_address(database) if database.is_file() else ""
     unnamed = (beside, "") if beside else None
     if not file.is_file():
         return unnamed

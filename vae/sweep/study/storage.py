@@ -13,7 +13,8 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages._rdb.models import BaseModel
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from vae.errors import StorageError, UserError
 
@@ -42,8 +43,30 @@ def absolute(where: str) -> str:
         raise UserError(f"hydra.sweeper.storage={where}: there is no such environment variable.")
     if where.startswith("journal:"):
         return f"journal:{Path(where.removeprefix('journal:')).resolve()}"
-    plain = re.fullmatch(r"sqlite:///(?!/|file:)(.+)", where)
-    return f"sqlite:///{Path(plain[1]).resolve()}" if plain and plain[1] != ":memory:" else where
+    file = sqlite_file(where)
+    if file is None or file.is_absolute():
+        return where
+    return make_url(where).set(database=str(file.resolve())).render_as_string(hide_password=False)
+
+
+def sqlite_address(file: Path) -> str:
+    """The address of a database in a file, whatever characters its path has.
+
+    >>> sqlite_address(Path("/studies/50%?/study.db"))
+    'sqlite:////studies/50%25%3F/study.db'
+    """
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
+def sqlite_file(address: str) -> Path | None:
+    """The inverse of `sqlite_address`; None for another storage, and for SQLite's `:memory:` and `file:...`."""
+    try:
+        url = make_url(address)
+    except ArgumentError:  # `journal:FILE`, or what is refused when it is opened
+        return None
+    database = url.database or ":memory:"
+    is_file = url.get_backend_name() == "sqlite" and not database.startswith((":memory:", "file:"))
+    return Path(database) if is_file else None
 
 
 @cache
@@ -109,8 +132,11 @@ def alone(storage: BaseStorage) -> Iterator[None]:
     that two processes that ask at the same moment both get the same waiting trial. It serves one machine, on which all
     processes see a lock on its folder.
     """
-    url = storage.engine.url if isinstance(storage, RDBStorage) else None
-    file = Path(url.database) if url is not None and url.drivername.startswith("sqlite") and url.database else None
+    file = (
+        sqlite_file(storage.engine.url.render_as_string(hide_password=False))
+        if isinstance(storage, RDBStorage)
+        else None
+    )
     if fcntl is None or file is None or not file.is_file():
         yield
         return
