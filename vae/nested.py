@@ -1,7 +1,11 @@
 """Nested configs by dotted keys: `{"model": {"name": "mlp"}}` holds the key `model.name`."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
+
+_REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
+"""An interpolation that names another key, and calls nothing."""
 
 
 def flatten(tree: Mapping[Any, Any], prefix: str = "", keep_empty: bool = False) -> dict[str, Any]:
@@ -29,6 +33,24 @@ def select(tree: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
+
+
+def without_resolvers(tree: Mapping[str, Any], key: str, depth: int = 8) -> Any:
+    """The value of a dotted key, with references to other keys filled in; None where there is no plain value.
+
+    What comes from a file is data: `${oc.env:HOME}` would have to be executed, so it has no value here.
+
+    >>> without_resolvers({"name": "${study}", "study": "sizes", "home": "${oc.env:HOME}"}, "name")
+    'sizes'
+    >>> without_resolvers({"name": "${study}", "home": "${oc.env:HOME}"}, "home")
+    """
+    value = select(tree, key)
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    parts = [without_resolvers(tree, name, depth - 1) for name in _REFERENCE.findall(value)] if depth else []
+    filled = iter(parts)
+    text = _REFERENCE.sub(lambda _: str(next(filled, None)), value)
+    return None if None in parts or not parts or "${" in text else text
 
 
 def differing(trees: Collection[Mapping[str, Any]], ignore: Collection[str] = ()) -> list[str]:

@@ -6,6 +6,9 @@ from typing import Any
 ENDLESS = 1_000_000
 """Width in characters of what is written to a file: its lines are not broken."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+"""How a cell begins that a spreadsheet may execute."""
+
 
 def number_text(value: Any) -> str:
     """A setting: a float in three significant digits, or as 1.2e-4 where it is small or large; others unchanged.
@@ -48,6 +51,21 @@ def scientific(value: float) -> str:
     """
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def cell(value: Any) -> Any:
+    """A value for a CSV file: text that a spreadsheet would take for a formula begins with an apostrophe.
+
+    >>> cell("=1+1"), cell("-105.5"), cell(-105.5)
+    ("'=1+1", '-105.5', -105.5)
+    """
+    if not isinstance(value, str) or not value.lstrip(" \n'\"").startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def last_part(key: str) -> str:

@@ -109,3 +109,37 @@ def test_help_names_every_group_option_and_only_true_keys() -> None:
         for name in names.split():
             assert f"{group}.{name}".lstrip(".") in text
             assert name in {f.name for f in fields(node)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/tmp/x",
+        "a\\b",
+        "nul\0l",
+        "line\nbreak",
+        "\x7f",
+        "\u202egnp",
+        "x" * 201,
+        "ü" * 101,
+    ],
+)
+def test_a_study_has_the_name_of_one_folder(name: str) -> None:
+    for key in ("study", "hydra.sweeper.study_name"):
+        with pytest.raises(UserError, match=rf"{key} must be the name of a folder"):
+            config.check_study_name(name, key)
+    cfg = composed()
+    cfg.study = name
+    with pytest.raises(UserError, match="study must be the name of a folder"):
+        config.check(cfg)
+
+
+@pytest.mark.parametrize("name", ["sizes", "größe 2", "日本", "a:b", "%2e%2e", "-x", "it's", "...", "👩‍🔬", "x" * 200])
+def test_any_other_name_is_a_study_s(name: str) -> None:
+    config.check_study_name(name, "study")

@@ -36,7 +36,7 @@ ALONE = {
     "plotly": {"report"},
     "rich": {"cli", "run", "sweep"},
     "sklearn": {"evaluation", "figures"},
-    "sqlalchemy": {"sweep"},
+    "sqlalchemy": {"config", "sweep"},
     "torch": {"data", "evaluation", "figures", "functional", "models", "objectives", "run", "training"},
     "torchvision": {"data"},
     "umap": {"figures"},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from vae.config import refuse_password
 from vae.config.quoting import as_readable, literal, override, typed_value
 from vae.config.resume import parse_resume
 from vae.errors import UserError
@@ -26,6 +27,9 @@ def expand(arguments: Sequence[str]) -> list[str]:
     >>> expand(["sweep.n_trials=4", "data=digits"])
     ['hydra.sweeper.n_trials=4', 'data=digits']
     """
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        refuse_password(value, key)
     expanded = [each for argument in arguments for each in _expanded(argument)]
     return [as_readable(argument) for argument in _with_recorded(expanded)]
 

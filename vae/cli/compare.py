@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vae.cli.exits import mistakes_explained
 from vae.files import write_whole, writing
-from vae.text import precise_text, short_keys
+from vae.text import cell, precise_text, short_keys
 
 MOST_ROWS = 40
 FEW_RUNS = 4
@@ -63,16 +63,17 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     ]
     heads = [column.name for column in table]
     rows = [[column.values[index] for column in table] for index in by_rank(records)]
+    cells = [[cell(head) for head in heads], *([cell(value) for value in row] for row in rows)]
     if csv_file == "-":
         with writing(Path("standard output")):
-            csv.writer(sys.stdout).writerows([heads, *rows])
+            csv.writer(sys.stdout).writerows(cells)
         return
     short = [place for place, column in enumerate(table) if column.shown and column.name != REASON_COLUMN]
     print_table([heads[place] for place in short], [[row[place] for place in short] for row in rows])
     if not records.keys:
         print("the configs do not differ")
     if csv_file:
-        write_whole(Path(csv_file), lambda file: csv.writer(file).writerows([heads, *rows]))
+        write_whole(Path(csv_file), lambda file: csv.writer(file).writerows(cells))
     print(f"report {os.path.relpath(page)}")
 
 

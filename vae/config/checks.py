@@ -2,14 +2,17 @@
 
 import math
 import operator
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
+from vae.config.addresses import refuse_password
 from vae.config.names import one_of
 from vae.errors import UserError
+from vae.nested import flatten
 
 _BOUNDS = {
     "at_least": (operator.ge, "at least"),
@@ -17,6 +20,13 @@ _BOUNDS = {
     "at_most": (operator.le, "at most"),
     "below": (operator.lt, "below"),
 }
+
+_LONGEST_NAME = 200
+"""Bytes: a file system allows 255, and names that are made of it have more at their end."""
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of control characters, halves of characters, and breaks of lines."""
+_TURNING = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Characters that turn the direction of the text after them, so that a name is not what it looks like."""
 
 
 def check(cfg: DictConfig) -> None:
@@ -38,10 +48,30 @@ def check(cfg: DictConfig) -> None:
             allowed = " and ".join(f"{_BOUNDS[name][1]} {bound:g}" for name, bound in bounds.items())
             allowed = allowed if math.isfinite(value) else f"a finite number, {allowed}"
             raise UserError(f"{key} must be {allowed}, but it is {value}.")
+    check_study_name(cfg.study, "study")
+    for key, text in flatten(OmegaConf.to_container(cfg, resolve=True)).items():  # type: ignore[arg-type]
+        refuse_password(str(text), key)
     _check_validation(cfg.data.validation)
     _check_project(OmegaConf.select(cfg, "tracking.project"))
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")
+
+
+def check_study_name(name: str, key: str) -> None:
+    """Raises UserError for a name that could not be that of one folder below another."""
+    shown = f"{name[:40]}..." if len(name) > 40 else name
+    problem = None
+    if name.strip() in ("", ".", ".."):
+        problem = "which is no name"
+    elif wrong := sorted({c for c in name if c in "/\\" or unicodedata.category(c) in _NOT_IN_NAMES or c in _TURNING}):
+        problem = f"which has {', '.join(map(ascii, wrong))} in it"
+    elif len(name.encode()) > _LONGEST_NAME:
+        problem = f"which is {len(name.encode())} bytes long"
+    if problem:
+        raise UserError(
+            f"{key} must be the name of a folder: at most {_LONGEST_NAME} bytes, without / \\ and control characters, "
+            f"but it is {shown!r}, {problem}. A folder elsewhere is chosen with hydra.sweep.dir=PATH."
+        )
 
 
 def _check_validation(part: Any) -> None:

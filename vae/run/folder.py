@@ -55,6 +55,16 @@ class RunFolder:
         return {key: value for key, value in self.summary.items() if isinstance(value, str | int | float | bool)}
 
 
+def below(folder: Path, name: str) -> Path | None:
+    """The folder of that name or path in another; None where there is none, or where it leads out, also by a link."""
+    try:
+        place = folder / name
+        inside = place.is_dir() and folder.resolve() in place.resolve().parents
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+    return place if inside else None
+
+
 def is_run(folder: Path) -> bool:
     """Whether a folder holds metrics.jsonl or summary.json."""
     return any((folder / name).is_file() for name in (METRICS_FILE, SUMMARY_FILE))
@@ -83,6 +93,16 @@ def read_overrides(folder: Path) -> list[str]:
     return list(map(str, _parsed(folder / ".hydra" / "overrides.yaml", _yaml, [])))
 
 
+def read_sweep(folder: Path) -> dict[str, Any]:
+    """`multirun.yaml` of a sweep or a grid, its interpolations as they are written; {} if there is none. Never raises.
+
+    >>> from pathlib import Path
+    >>> read_sweep(Path("not/there"))
+    {}
+    """
+    return _parsed(folder / "multirun.yaml", _yaml, {})
+
+
 def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
     """Rows -> columns of numbers, thinned evenly; the last row is always kept.
 
@@ -96,9 +116,9 @@ def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
 
 
 def pictures_of(folder: Path) -> dict[str, Path]:
-    """Kind -> its newest PNG: `samples_epoch_010.png` is the picture `samples` of epoch 10."""
+    """Kind -> its newest PNG: `samples_epoch_010.png` is the picture `samples` of epoch 10. No link is followed."""
     newest: dict[str, tuple[int, Path]] = {}
-    for path in sorted(folder.glob("*.png")):
+    for path in sorted(path for path in folder.glob("*.png") if not path.is_symlink()):
         epoch = _EPOCH.search(path.stem)
         name = path.stem[: epoch.start()] if epoch else path.stem
         dated = (int(epoch[1]) if epoch else 0, path)

@@ -10,7 +10,7 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vae.config import one_of
+from vae.config import check_study_name, one_of, refuse_password
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.execution.measures import Measures, violation
@@ -66,6 +66,8 @@ class Setup:
 
 def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     """Checks everything. Raises UserError; nothing has been created by then."""
+    for argument in arguments:
+        refuse_password(argument.partition("=")[2], argument.partition("=")[0])
     settings = _checked_settings(program.config)
     loader = program.context.config_loader
     parser = OverridesParser.create(config_loader=loader)
@@ -87,6 +89,8 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
     _check_special_trials(plan, preflight, settings)
     folder = Path(str(program.config.hydra.sweep.dir)).absolute()
+    name = folder.name if settings.study_name is None else settings.study_name
+    check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
     objectives, compared = settings.objectives or [], _comparable_config(plan, settings)
     record = Record(space=space.describe(), directions=directions, objectives=objectives, config=compared)
@@ -97,7 +101,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         first=_first(settings, space, config),
         policy=_policy(settings, space),
         search=Search(record, sampler, settings.pruner),
-        place=StudyPlace(settings.study_name or folder.name, storage, folder),
+        place=StudyPlace(name, storage, folder),
     )
 
 

@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
+from vae.config import without_secrets
 from vae.errors import UserError
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
@@ -31,6 +32,7 @@ from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import open_study
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
+from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line
 from vae.sweep.terminal.last_words import sum_up
 from vae.sweep.terminal.table import Board, headline
@@ -106,7 +108,7 @@ class _Sweep:
         asked_to_stop = self.asked_to_stop if uses_slots(self.setup.program, settings) else None
         with interruptible(say, asked_to_stop), open_report(folder, settings.report_every_seconds, say):
             try:
-                with _log_file(folder / "sweep.log"):
+                with _log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
                     self._search(self.ledger, self.setup.policy, board)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
@@ -180,11 +182,25 @@ def _objective_names(setup: Setup) -> list[str]:
     return settings.objectives or [settings.value_name] * len(setup.search.record.directions)
 
 
+class _Discreet(logging.Formatter):
+    """Lines of a log, without the passwords of an address."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+        self._address = address
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record), self._address)
+
+
 @contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    """What is logged under vae.sweep, above all the tracebacks of failed trials, goes to a file instead."""
+def _log_file(path: Path, address: str) -> Iterator[None]:
+    """What is logged under vae.sweep, above all the tracebacks of failed trials, goes to a file instead.
+
+    Passwords in the study's `address` are left out.
+    """
     handler = logging.FileHandler(path, delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Discreet(address))
     logger = logging.getLogger("vae.sweep")
     logger.addHandler(handler)
     logger.propagate = False

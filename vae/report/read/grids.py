@@ -1,17 +1,17 @@
 """Folders of single runs -> records: Hydra's plain grid, or any runs that are to be compared."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import optuna
-from omegaconf import OmegaConf
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from vae.nested import bare, differing
+from vae.nested import bare, differing, select
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, read_overrides
+from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, read_overrides, read_sweep
 from vae.states import RunState
 
 OBJECTIVE = "val/elbo"
@@ -106,9 +106,7 @@ def _trial(run: Run, distributions: Mapping[str, BaseDistribution]) -> FrozenTri
 
 
 def _command(folder: Path) -> str:
-    file = folder / "multirun.yaml"
-    if not file.is_file():
+    overrides = select(read_sweep(folder), "hydra.overrides.task")
+    if not isinstance(overrides, list):
         return ""
-    config = OmegaConf.load(file)
-    overrides = OmegaConf.select(config, "hydra.overrides.task") or []
-    return " ".join(["python -m vae -m", *map(str, overrides)])
+    return shlex.join(["python", "-m", "vae", "-m", *map(str, overrides)])

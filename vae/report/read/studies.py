@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
-from hydra.core.utils import setup_globals
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import UserError
+from vae.nested import select, without_resolvers
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, curves_of, read_folder
+from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.study.lease import lease_of
@@ -48,30 +45,23 @@ def read_study(folder: Path) -> Records:
 
 def locate_study(folder: Path) -> tuple[str, str] | None:
     """Storage and name of a sweep's study; None where the folder is not a sweep's."""
-    file = folder / "multirun.yaml"
     database = (folder / "study.db").resolve()
     beside = sqlite_address(database) if database.is_file() else ""
     unnamed = (beside, "") if beside else None
-    if not file.is_file():
+    config = read_sweep(folder)
+    sweeper = select(config, "hydra.sweeper")
+    if not isinstance(sweeper, dict) or "study_name" not in sweeper:
         return unnamed
-    setup_globals()  # resolvers that interpolations in the sweep's config may use
-    config = OmegaConf.load(file)
-    try:
-        sweeper: Any = OmegaConf.select(config, "hydra.sweeper")
-        if "study_name" not in (sweeper or {}):
-            return unnamed
-        name = sweeper.study_name or Path(str(config.hydra.sweep.dir)).name
-        return (absolute(sweeper.storage) if sweeper.storage else beside, name)
-    except OmegaConfBaseException:
-        return unnamed
+    storage, name = (without_resolvers(config, f"hydra.sweeper.{key}") for key in ("storage", "study_name"))
+    name = name or Path(str(without_resolvers(config, "hydra.sweep.dir") or "")).name
+    return (absolute(str(storage)) if storage else beside, str(name))
 
 
 def trial_folder(folder: Path, trial: FrozenTrial) -> Path | None:
-    """Where a trial's files lie, also where the whole sweep has been moved since."""
-    recorded = [Path(str(trial.user_attrs[FOLDER]))] if trial.user_attrs.get(FOLDER) else []
-    names = [*(path.name for path in recorded), f"trial_{trial.number:04d}", str(trial.number)]
-    places = [*(folder / name for name in names), *recorded]
-    return next((place for place in places if place.is_dir()), None)
+    """Where a trial's files lie, also where the whole sweep has been moved since; never outside the sweep's folder."""
+    recorded = str(trial.user_attrs.get(FOLDER) or "")
+    names = (Path(recorded).name, f"trial_{trial.number:04d}", str(trial.number), recorded)
+    return next(filter(None, (below(folder, name) for name in names)), None)
 
 
 def _open(folder: Path) -> optuna.Study:

@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,8 +19,8 @@ from vae.report.show.charts import charts
 from vae.report.show.columns import columns
 from vae.report.show.pictures import gallery
 from vae.report.show.words import conclusion, failures, overview
+from vae.run.folder import below
 from vae.states import RunState
-from vae.sweep.attributes import FOLDER
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 DIGITS = 6
@@ -94,12 +96,18 @@ def payload(records: Records, folder: Path) -> dict[str, Any]:
 
 
 def _link(run: Run, folder: Path) -> str | None:
-    """A run's folder as seen from the page; None where it does not lie beside the page."""
-    place = run.folder.facts.get(FOLDER)
-    if not isinstance(place, str):
-        return None
-    local = folder / Path(place).name
-    return f"{local.name}/" if local.is_dir() else None
+    """A run's folder as seen from the page; None where it does not lie below the page."""
+    place = run.folder.path and run.folder.path.absolute()
+    return link_below(os.path.relpath(place, folder.absolute())) if place and below(folder, str(place)) else None
+
+
+def link_below(path: str) -> str:
+    """The address of a folder below the page: whatever its name is, it has no scheme.
+
+    >>> link_below("javascript:alert(1)"), link_below("a b/c?d")
+    ('javascript%3Aalert%281%29/', 'a%20b/c%3Fd/')
+    """
+    return f"{quote(path, errors='surrogateescape')}/"
 
 
 def _rounded(value: Any) -> Any:

@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import CategoricalDistribution
 
 from vae.errors import UserError
+from vae.nested import without_resolvers
 from vae.report.read.records import Records
-from vae.run.folder import read_config
+from vae.run.folder import read_config, read_sweep
 from vae.sweep.attributes import WANDB_ID
 from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric
 
@@ -35,14 +34,9 @@ def published_study(records: Records, folder: Path) -> PublishedStudy:
 
 def _project(folder: Path) -> Project:
     """The project named in the sweep's config, else in that of any of its runs."""
-    file = folder / "multirun.yaml"
-    if file.is_file():
-        try:
-            tracking: Any = OmegaConf.select(OmegaConf.load(file), "tracking")
-            if tracking is not None and "project" in tracking:
-                return Project(str(tracking.project), tracking.get("entity"))
-        except OmegaConfBaseException:
-            pass
+    sweep = read_sweep(folder)
+    if project := without_resolvers(sweep, "tracking.project"):
+        return Project(str(project), without_resolvers(sweep, "tracking.entity"))
     for place in [*sorted(folder.glob("*/.hydra")), folder / ".hydra"]:
         config: dict[str, Any] = read_config(place.parent)
         if "tracking.project" in config:

@@ -19,6 +19,7 @@ from vae.files import write_whole
 from vae.nested import within, without
 from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
 from vae.sweep.space.composer import task_config
+from vae.text import cell
 
 _INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS)
 """Attributes that are no column of trials.csv."""
@@ -111,7 +112,10 @@ def write_trials(study: Study, path: Path) -> None:
     columns += sorted({key for row in rows for key in row} - {*_INTERNAL, *columns, "pareto"})
     columns += ["pareto"] if front else []
     write_whole(
-        path, lambda file: csv.writer(file).writerows([columns, *([row.get(c) for c in columns] for row in rows)])
+        path,
+        lambda file: csv.writer(file).writerows(
+            [map(cell, columns), *([cell(row.get(c)) for c in columns] for row in rows)]
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
+from vae.config import refuse_password, without_secrets
 from vae.errors import StorageError, UserError
 
 try:
@@ -26,7 +27,6 @@ STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)
 """Raised by a database that cannot be reached, read or written."""
 _SQLITE_TIMEOUT_SECONDS = 60.0
 _ATTEMPTS = 10
-_PASSWORD = re.compile(r"^[\w+]+://[^/@:]*:[^/@]+@")
 
 
 def absolute(where: str) -> str:
@@ -34,11 +34,7 @@ def absolute(where: str) -> str:
 
     A password would be written into the config of every run; `env:NAME` keeps it in the environment.
     """
-    if _PASSWORD.match(where):
-        raise UserError(
-            "hydra.sweeper.storage holds a password, which would be saved with every run. Put the URL into an "
-            "environment variable, for example OPTUNA_STORAGE, and set hydra.sweeper.storage=env:OPTUNA_STORAGE."
-        )
+    refuse_password(where, "hydra.sweeper.storage")
     if where.startswith("env:") and where.removeprefix("env:") not in os.environ:
         raise UserError(f"hydra.sweeper.storage={where}: there is no such environment variable.")
     if where.startswith("journal:"):
@@ -69,12 +65,15 @@ def sqlite_file(address: str) -> Path | None:
     return Path(database) if is_file else None
 
 
+def address_of(where: str) -> str:
+    """The address itself, which `env:NAME` keeps in the environment and which may hold a password: never printed."""
+    return os.environ.get(where.removeprefix("env:"), "") if where.startswith("env:") else where
+
+
 @cache
 def open_storage(where: str) -> BaseStorage:
     """Opens what `absolute` returned, once per process. Raises UserError or StorageError with what can be done."""
-    url = where
-    if where.startswith("env:"):
-        url = os.environ[where.removeprefix("env:")]
+    url = address_of(where)
     try:
         if url.startswith("journal:"):
             file = Path(url.removeprefix("journal:"))
@@ -151,7 +150,7 @@ def alone(storage: BaseStorage) -> Iterator[None]:
 def unusable(where: str, error: Exception) -> StorageError:
     """What is raised where a storage cannot be read or written; the message has no secrets of the URL."""
     text = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()
-    why = text[0] if text else type(error).__name__
+    why = without_secrets(text[0], address_of(where)) if text else type(error).__name__
     return StorageError(
         f"hydra.sweeper.storage={where} cannot be used: {why}. Expected a database that can be reached and written: "
         "sqlite:///FILE, journal:FILE, an SQLAlchemy URL, or env:NAME of a variable that holds one."
