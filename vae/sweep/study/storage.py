@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ def sqlite_file(address: str) -> Path | None:
     """The inverse of `sqlite_address`; None for another storage, and for SQLite's `:memory:` and `file:...`."""
     try:
         url = make_url(address)
-    except ArgumentError:  # `journal:FILE`, or what is refused when it is opened
+    except (ArgumentError, ValueError):  # `journal:FILE`, or what is refused when it is opened
         return None
     database = url.database or ":memory:"
     is_file = url.get_backend_name() == "sqlite" and not database.startswith((":memory:", "file:"))
