@@ -1,7 +1,7 @@
 """A W&B server on loopback, as small as wandb 0.31 lets it be: runs with their history, files, views and sweep pages.
 
-It can fail: `fail_share` of the requests at random, or all of them while `down` is set; `stop` answers as the
-dashboard's "Stop run" does.
+It can fail: `fail_share` of the requests at random, or all of them while `down` is set, with the status `code`; while
+`stalled` is set it accepts and does not answer. `stop` answers as the dashboard's "Stop run" does.
 """
 
 import base64
@@ -10,6 +10,7 @@ import json
 import random
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -84,6 +85,7 @@ class WandbServer:
 
     def __init__(self, fail_share: float = 0.0, down: bool = False) -> None:
         self.fail_share, self.down, self.stop = fail_share, down, False
+        self.stalled, self.code, self.nonsense = False, 500, b""
         self.runs: dict[str, Run] = {}
         self.views: list[dict[str, Any]] = []
         self.sweeps: list[dict[str, Any]] = []
@@ -250,8 +252,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_request(self) -> None:
         server, data = self.server_state, self.body()
-        if server.fails():
-            self.answer(500, {"error": "asked to fail"})
+        while server.stalled:
+            time.sleep(0.05)
+        if server.nonsense:
+            self.wfile.write(server.nonsense)
+            self.close_connection = True
+        elif server.fails():
+            self.answer(server.code, {"error": "asked to fail"})
         elif self.path == "/graphql":
             asked = json.loads(data)
             self.answer(200, {"data": server.graphql(asked["query"], asked.get("variables") or {})})

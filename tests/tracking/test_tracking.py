@@ -17,13 +17,13 @@ from support import ROOT
 
 from vae.config.schema import WandbConfig
 from vae.errors import Pruned, StorageError
-from vae.tracking.background import Background
 from vae.tracking.json_lines import JsonLines, read_rows
 from vae.tracking.protocols import Trackers
 from vae.tracking.wandb import server
+from vae.tracking.wandb.environment import wandb_mode
+from vae.tracking.wandb.identity import RunIdentity, RunPlace, run_id
 from vae.tracking.wandb.log import BLOCK, CHUNK_HEADER, drop_cut_record, whole_size
-from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
-from vae.tracking.wandb.server import wandb_mode
+from vae.tracking.wandb.run import WandbRun, Warnings
 
 CONFIG = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 
@@ -71,30 +71,6 @@ def test_the_others_are_finished_where_one_cannot_write(tmp_path: Path) -> None:
     assert (tmp_path / "other" / "summary.json").is_file()
 
 
-def test_a_tracker_in_the_background_begins_beside_the_work(tmp_path: Path) -> None:
-    may_begin = Event()
-
-    def begin() -> JsonLines:
-        assert may_begin.wait(30)
-        return JsonLines.open(tmp_path)
-
-    tracker = Background.start(begin)  # does not wait
-    assert not (tmp_path / "metrics.jsonl").exists()
-    may_begin.set()
-    tracker.log(1, {"x": 1.0})
-    tracker.image("x", tmp_path / "x.png", 1)
-    tracker.finish({"state": "finished"})
-    assert len(read_rows(tmp_path / "metrics.jsonl")) == 1
-    assert json.loads((tmp_path / "summary.json").read_text())["state"] == "finished"
-
-
-def test_what_a_tracker_in_the_background_raises_reaches_the_run(tmp_path: Path) -> None:
-    tracker = Background.start(lambda: JsonLines.open(tmp_path / "nowhere"))
-    with pytest.raises(StorageError, match=r"metrics\.jsonl could not be written"):
-        tracker.log(1, {"x": 1.0})
-    tracker.finish({"state": "failed"})  # nothing to finish
-
-
 class Fake:
     """Stands where W&B's run object would; fails at the n-th call."""
 
@@ -111,7 +87,7 @@ class Fake:
 
 def fake(fails_at: tuple[int, ...] = ()) -> WandbRun:
     tracker = WandbRun.__new__(WandbRun)
-    tracker._stop, tracker._warned = Event(), set()
+    tracker._stop, tracker._warn = Event(), Warnings()
     tracker._run = Fake(fails_at)
     return tracker
 
@@ -154,7 +130,11 @@ def test_the_id_of_a_run_stays_with_its_folder(tmp_path: Path) -> None:
         ({}, {".netrc": "machine api.wandb.ai login user password 123"}, "online"),
         ({}, {".netrc": "machine elsewhere.org login user password 123"}, "offline"),
         ({}, {".netrc": "not a netrc at all {"}, "offline"),
-        ({"WANDB_BASE_URL": "http://127.0.0.1:8080"}, {".netrc": "machine 127.0.0.1 login u password 1"}, "online"),
+        (
+            {"WANDB_BASE_URL": "http://127.0.0.1:8080"},
+            {".netrc": "machine 127.0.0.1:8080 login u password 1"},
+            "online",
+        ),
     ],
     ids=str,
 )
@@ -177,11 +157,12 @@ import sys
 from pathlib import Path
 from PIL import Image
 from vae.config.schema import WandbConfig
-from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
+from vae.tracking.wandb.identity import RunIdentity, RunPlace
+from vae.tracking.wandb.run import WandbRun
 folder = Path(sys.argv[1])
 config = {"data": {"name": "digits"}, "model": {"name": "mlp", "latent_size": 2}, "notes": "why not"}
 identity = RunIdentity("t001-z2", "study", ["digits", "mlp", "mine"], "train")
-run = WandbRun.start(WandbConfig(mode="offline"), folder, config, identity)
+run = WandbRun.start(WandbConfig(mode="offline"), RunPlace(folder), config, identity)
 print(run.place)
 run.log(1, {"val/elbo": -2.0})
 run.log(2, {"val/elbo": -1.0})
@@ -274,7 +255,7 @@ def test_a_log_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("asked", "state"), [(True, "finished"), (True, "pruned"), (False, "finished")])
 def test_the_model_is_an_artifact_where_it_is_asked_for(asked: bool, state: str, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"weights")
-    run = WandbRun.start(WandbConfig(mode="offline", artifact=asked), tmp_path, CONFIG, RunIdentity("name"))
+    run = WandbRun.start(WandbConfig(mode="offline", artifact=asked), RunPlace(tmp_path), CONFIG, RunIdentity("name"))
     run.finish({"state": state, "value": -1.0})
     wandb.teardown()  # waits for the log to be written, as the end of a process does
     expected = [("model", f"model-{run.id}", {"checkpoint.pt": tmp_path / "checkpoint.pt"})]
@@ -291,7 +272,9 @@ def test_a_server_that_is_not_there_means_offline_with_one_warning(
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        run = WandbRun.start(WandbConfig(mode="online", init_timeout_seconds=3), folder, CONFIG, RunIdentity(name))
+        run = WandbRun.start(
+            WandbConfig(mode="online", init_timeout_seconds=3), RunPlace(folder), CONFIG, RunIdentity(name)
+        )
         said = capsys.readouterr().err
         assert said.startswith("W&B: no server (" if name == "first" else "W&B: the server did not answer a short")
         assert said.endswith("this run continues offline.\n")

@@ -70,7 +70,7 @@ def sync_as(server: WandbServer, folder: Path, monkeypatch: pytest.MonkeyPatch, 
 def test_a_run_arrives_complete(server: WandbServer, tmp_path: Path) -> None:
     out, err = vae(tmp_path, server, *ONE)
     (run,) = server.runs.values()
-    assert f"W&B {server.url}/{ENTITY}/vae-sweeps/runs/{run.name}" in out
+    assert f"W&B run  {server.url}/{ENTITY}/vae-sweeps/runs/{run.name}" in out
     assert err == ""
     is_whole(run, tmp_path / "run")
     assert run.about["tags"] == ["digits", "mlp", "elbo"]

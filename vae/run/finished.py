@@ -4,7 +4,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
@@ -18,10 +18,8 @@ from vae.run.findings import examine, scalars
 from vae.run.folder import read_summary
 from vae.run.load import load_with_config
 from vae.states import RunState
+from vae.tracking.protocols import Tracker
 from vae.training.device import resolve_device
-
-if TYPE_CHECKING:
-    from vae.tracking.wandb.run import WandbRun
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     settings = without_impossible(request, model, splits)
     check_measurable(settings, model, splits)
     device = resolve_device(request.device)
-    tracker, summary = reopened(folder, config), read_summary(folder)
+    tracker, summary = reopened(folder, config, console), read_summary(folder)
 
     def track_picture(name: str, path: Path) -> None:
         if tracker:
@@ -59,7 +57,6 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     model, splits = model.to(device), splits.to(device)
     values = examine(model, splits, settings, folder, console, split=split, picture=track_picture)
     if tracker:
-        console.print(tracker.place)
         # W&B keeps only the last summary that it is given.
         tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **scalars(values, split)})
     return values, len(getattr(splits, split))
@@ -92,10 +89,13 @@ def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -
     return settings
 
 
-def reopened(folder: Path, config: RunConfig) -> "WandbRun | None":
+def reopened(folder: Path, config: RunConfig, console: Console) -> Tracker | None:
     """The run's own page in W&B, or None where it was not tracked there."""
     if not isinstance(config.tracking, WandbConfig):
         return None
-    from vae.tracking.wandb.run import WandbRun
+    from vae.tracking.wandb.identity import RunPlace
+    from vae.tracking.wandb.tracker import WandbTracker, is_off
 
-    return WandbRun.start(config.tracking, folder.resolve(), record_of(config))
+    if is_off(config.tracking, console.print):
+        return None
+    return WandbTracker(config.tracking, RunPlace(folder.resolve()), record_of(config), None, console.print)

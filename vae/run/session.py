@@ -11,7 +11,7 @@ from vae.config.schema import EvaluationConfig, WandbConfig
 from vae.data import Batches
 from vae.errors import Pruned, StorageError
 from vae.files import writing
-from vae.nested import flatten
+from vae.nested import bare, flatten
 from vae.run.console import EpochBar, EpochLines
 from vae.run.findings import examine, scalars
 from vae.run.header import header
@@ -20,10 +20,10 @@ from vae.run.naming import run_name, swept_values, tags
 from vae.run.provenance import git_state, machine_facts
 from vae.run.summary import summarise
 from vae.states import RunState
-from vae.tracking.background import Background
 from vae.tracking.json_lines import JsonLines
 from vae.tracking.protocols import Tracker, Trackers
-from vae.tracking.wandb.run import RunIdentity, WandbRun, run_id
+from vae.tracking.wandb.identity import RunIdentity, RunPlace, run_id
+from vae.tracking.wandb.tracker import WandbTracker, is_off
 from vae.training.progress import Progress
 from vae.training.task import Task
 from vae.training.validation import EVAL_SEED, evaluate
@@ -65,11 +65,10 @@ class Session:
         }
         trackers: list[Tracker] = [JsonLines.open(job.folder, from_epoch)]
         self._say(header(self._config, self._task, self._console.width if terminal else None))
-        if isinstance(self._config.tracking, WandbConfig):
-            trackers.append(self._open_wandb(self._config.tracking))
+        wandb = self._open_wandb()
         epochs = self._config.trainer.epochs
         trackers.append(EpochBar.start(self._console, epochs, from_epoch) if terminal else EpochLines(self._console))
-        self.tracker = Trackers(*trackers, *([trial] if trial else []))
+        self.tracker = Trackers(*trackers, *([trial] if trial else []), *wandb)  # W&B's end, which may wait, is last
         self._is_latest = job.trial is None and link_latest(job.folder)
 
     def draw(self, epoch: int) -> None:
@@ -148,24 +147,21 @@ class Session:
         reached = summarise(state, self._config, self._task, progress, seconds)
         return reached | self._facts | self._swept
 
-    def _open_wandb(self, settings: WandbConfig) -> Background:
-        """Starts W&B in a thread: importing and starting it takes a second, or half a minute where its server hangs."""
-        config, job = self._config, self._job
-        self._facts["wandb_id"] = run_id(job.folder)
-        record = {**record_of(config), "run": dict(self._facts)}
+    def _open_wandb(self) -> list[Tracker]:
+        """W&B in a thread, where it is asked for: importing and starting it takes a second, or half a minute."""
+        settings, config, job = self._config.tracking, self._config, self._job
+        if not isinstance(settings, WandbConfig) or is_off(settings, self._say):
+            return []
+        self._facts["wandb_id"] = run_id(job.folder, job.trial)
         identity = RunIdentity(
             self._name(),
             config.study if job.trial is not None else None,
             tags(self._record, settings.tags),
             "train" if job.confirms is None else "confirm",
         )
-
-        def begin() -> WandbRun:
-            wandb = WandbRun.start(settings, job.folder, record, identity)
-            self._say(wandb.place)
-            return wandb
-
-        return Background.start(begin)
+        place = RunPlace(job.folder, job.trial, [bare(override.partition("=")[0]) for override in job.overrides])
+        record = {**record_of(config), "run": dict(self._facts)}
+        return [WandbTracker(settings, place, record, identity, self._say)]
 
     def _name(self) -> str:
         """The run's name: of a trial, of a confirmation (with its seed), or of a single run (with data and model)."""

@@ -1,57 +1,34 @@
-"""Whether a W&B server can be used, and with which key. Never a prompt."""
+"""W&B's module, quiet and ready, its client, and its own process. Never a prompt."""
 
-import netrc
 import os
 import sys
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlparse
 
 from vae.errors import UserError
+from vae.tracking.wandb.addresses import redacted, without_login
+from vae.tracking.wandb.environment import base_url, has_key, problems
 
 AGAIN_AFTER_SECONDS = 600.0
 """For how long the runs of a process do not wait again for a server that did not answer one of them."""
 _unreachable_until = 0.0
 
 
-def wandb_mode(mode: str) -> str:
-    """The mode for W&B. `auto`: what WANDB_MODE says, else online where a key is configured, else offline."""
-    if mode != "auto":
-        return mode
-    return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
-
-
-def has_key() -> bool:
-    """Whether W&B would find a key for its server: in the environment or in a netrc file."""
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    host = urlparse(base_url()).hostname or ""
-    for path in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        file = Path(path).expanduser() if path else None
-        if file and file.is_file():
-            try:
-                return netrc.netrc(str(file)).authenticators(host) is not None
-            except (netrc.NetrcParseError, OSError):
-                return False
-    return False
-
-
-def base_url() -> str:
-    """The server's address: the one that WANDB_BASE_URL names, else W&B's own."""
-    return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
-
-
 def api(timeout_seconds: int = 15) -> Any:
     """W&B's client, once the server has accepted the key. Raises UserError without a key, or where none answers."""
     if not has_key():
-        raise UserError(f"W&B: there is no key for {base_url()}. Set WANDB_API_KEY, or run `wandb login`.")
+        shown = without_login(base_url())
+        raise UserError(f"W&B: there is no key for {shown}. Set WANDB_API_KEY, or run `wandb login`.")
     wandb = quiet()
+    if refused := problems(wandb):
+        raise UserError(f"W&B: {refused[0]}. Nothing was sent.")
     try:
+        wandb.setup(settings=wandb.Settings(silent=True))
         return wandb.Api(timeout=timeout_seconds)
-    except (wandb.errors.Error, ValueError) as error:
+    except (wandb.errors.Error, ValueError, OSError) as error:
         raise UserError(
-            f"W&B: {base_url()} does not answer, or refuses the key ({first_line(error)}). "
+            f"W&B: {without_login(base_url())} does not answer, or refuses the key ({first_line(error)}). "
             "Nothing is lost: the runs are on disk, and the report needs no server."
         ) from error
 
@@ -62,11 +39,14 @@ def quiet() -> Any:
     W&B's reports about its own errors are off unless WANDB_ERROR_REPORTING=true asks for them: they go to the same
     server, and delay the end of the process by 20 s where it hangs.
     """
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    if os.environ.get("WANDB_ERROR_REPORTING", "").lower() != "true":
+        os.environ["WANDB_ERROR_REPORTING"] = "false"
+    if "wandb" not in sys.modules:
+        os.environ.pop("WANDB_SERVICE", None)  # of another process, which may end at any time
     import wandb
 
+    wandb.termsetup(wandb.Settings(silent=True), None)
     _spare_imports(wandb)
-    wandb.setup(settings=wandb.Settings(silent=True))
     return wandb
 
 
@@ -90,9 +70,26 @@ def _spare_imports(wandb: Any) -> None:
         wandb.Run._detect_and_apply_job_inputs = apply
 
 
+def end_service() -> None:
+    """Ends W&B's own process at once, so that the end of this one does not wait for it; its log stays on disk.
+
+    W&B has no call for this: where the installed version lacks these names, nothing is done. A later run starts anew.
+    """
+    module: Any = sys.modules.get("wandb.sdk.wandb_setup")
+    connection: Any = getattr(getattr(module, "_singleton", None), "_connection", None)
+    process = getattr(getattr(connection, "_proc", None), "_process", None)
+    with suppress(Exception):
+        if process is not None:
+            process.kill()
+            process.wait(5)
+            connection._cleanup()  # what W&B would do at the exit of this process
+            os.environ.pop("WANDB_SERVICE", None)
+            module._singleton = None
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, without its full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first line of an error's message, without its full stop and without secrets."""
+    return redacted((str(error).strip().splitlines() or [type(error).__name__])[0].rstrip("."))
 
 
 def remember_unreachable() -> None:

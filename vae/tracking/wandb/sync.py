@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from vae.errors import UserError
+from vae.tracking.wandb.identity import RUN_ID
 from vae.tracking.wandb.log import drop_cut_record
 from vae.tracking.wandb.server import api
 
@@ -18,8 +19,6 @@ try:
     import fcntl
 except ImportError:  # not on this system: running and killed runs cannot be told apart
     fcntl = None  # type: ignore[assignment]
-RUN_ID = "wandb_run_id"
-"""File in a run's folder with its id in W&B. Locked while the run is running."""
 STALL_SECONDS = 300.0
 AT_ONCE = 4
 _POLL_SECONDS = 0.2
