@@ -8,11 +8,10 @@ from typing import Any
 
 from vae.nested import bare
 from vae.text import number_text, short_keys
+from vae.tracking.wandb.identity import NAME_LENGTH, TAG_LENGTH
 
 LETTERS = {"model.latent_size": "z", "model.hidden_size": "h", "optimizer.lr": "lr", "data.batch_size": "b"}
 """Keys that every name shows, where the config has them, and their letters."""
-NAME_LENGTH, TAG_LENGTH = 128, 64
-"""The longest that W&B accepts, in characters."""
 
 
 def swept_values(record: Mapping[str, Any], overrides: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
