@@ -18,6 +18,7 @@ from vae.errors import UserError
 from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
 
+PLACES = ("data.path", "data.root")
 SPLITS = ("test", "validation", "train")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
 NUMBERS: tuple[tuple[str, str], ...] = (
@@ -45,6 +46,8 @@ Measures the best model of a finished run, and draws its latent space. In nats p
   k=N                importance samples of the bound on the NLL, 1000; the same as nll_samples
   split=NAME         test, validation or train
   device=NAME        auto, cpu, cuda, cuda:N, mps
+  data.path=PATH     where the run's own images lie now, if data.path has been moved; they must be the same images
+  data.root=FOLDER   the same for data.root
 {keys}
 
 Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one.
@@ -66,23 +69,29 @@ def main() -> None:
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
-    """Reads `KEY=VALUE` arguments: run, k, split, device, and the fields of `EvaluationConfig`. Raises UserError."""
-    known = {"run", "k", "split", "device", *(f.name for f in fields(EvaluationConfig))}
+    """Reads `KEY=VALUE` arguments: run, k, split, device, places of data, the fields of `EvaluationConfig`.
+
+    Raises UserError.
+    """
+    known = {"run", "k", "split", "device", *PLACES, *(f.name for f in fields(EvaluationConfig))}
+    paths, rest = {"run": str(LATEST)}, []
     for argument in arguments:
-        key, equals, _ = argument.partition("=")
+        key, equals, value = argument.partition("=")
         if not equals or key not in known:
             problem = "no such key" if equals else "KEY=VALUE is expected"
             raise UserError(f"vae-eval: {argument}: {problem}. {one_of(key, known)}")
-    given = OmegaConf.from_dotlist(arguments)
+        if key in ("run", *PLACES):
+            paths[key] = value  # as it was typed: a path is not YAML
+        else:
+            rest.append(argument)
+    given = OmegaConf.from_dotlist(rest)
     if "k" in given:
         given.nll_samples = given.pop("k")
         if type(given.nll_samples) is not int or given.nll_samples < 1:
             raise UserError(
                 f"vae-eval: k must be a whole number of samples, at least 1, but it is {given.nll_samples}."
             )
-    folder, split, device = (
-        str(given.pop(key, default)) for key, default in (("run", LATEST), ("split", "test"), ("device", "auto"))
-    )
+    split, device = (str(given.pop(key, default)) for key, default in (("split", "test"), ("device", "auto")))
     lookup(split, {name: name for name in SPLITS}, "split")
     try:
         settings: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationConfig), DEFAULTS, given))
@@ -90,7 +99,8 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
         raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
     if settings.nll_samples < 0:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
-    return EvaluationRequest(Path(folder), split, device, settings, list(map(str, given)))
+    places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
+    return EvaluationRequest(Path(paths["run"]), split, device, settings, list(map(str, given)), places)
 
 
 def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:

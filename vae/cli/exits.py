@@ -6,22 +6,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from vae.errors import UserError
+from vae.errors import UserError, exit_code_of, handle_signals, raise_ended, restore_signals
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C and SIGTERM."""
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
 
 
 @contextmanager
 def mistakes_explained() -> Iterator[None]:
-    """Ends the command in the block with a UserError's message and exit code, or with `INTERRUPTED` after Ctrl-C."""
+    """Ends the command in the block with a UserError's message and exit code, or after a signal with the signal's code.
+
+    SIGTERM (a scheduler's preemption) and SIGHUP (a lost connection) end it as cleanly as Ctrl-C.
+    """
+    before = handle_signals(raise_ended)
     try:
         yield
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt as interrupt:
+        code = exit_code_of(interrupt)
+        # All is written: who asks again need not wait for Python's own end.
+        before = dict.fromkeys(before, lambda *_: os._exit(code))
+        sys.exit(code)
     except UserError as error:
         fail(error)
+    finally:
+        restore_signals(before)
 
 
 def fail(error: Exception) -> NoReturn:
@@ -30,8 +37,3 @@ def fail(error: Exception) -> NoReturn:
         raise error
     print(error, file=sys.stderr)
     sys.exit(getattr(error, "exit_code", 1))
-
-
-def interrupt(*_: object) -> NoReturn:
-    """Handles SIGTERM (a scheduler's preemption): the run ends as cleanly as after Ctrl-C."""
-    raise KeyboardInterrupt

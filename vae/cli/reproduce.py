@@ -4,12 +4,13 @@ import operator
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.cli.exits import mistakes_explained
 from vae.config import conf_dir, one_of
-from vae.errors import UserError
+from vae.errors import Ended, UserError
 from vae.run.folder import read_summary
 from vae.run.job import RESULTS
 
@@ -117,6 +118,16 @@ def table_row(name: str, outcome: Verdict, content: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def exit_code_of_child(command: Sequence[str]) -> int:
+    """Runs a command to its end. A signal is passed on, and the command still has the time that it needs to end."""
+    with subprocess.Popen(command) as child:
+        while True:
+            try:
+                return child.wait()
+            except Ended as ended:
+                child.send_signal(ended.signal)
+
+
 def main() -> None:
     """`scripts/reproduce.py NAME [KEY=VALUE ...]`: exit code 0 where the expectation holds, 1 where it does not."""
     if not sys.argv[1:] or sys.argv[1].startswith("-"):
@@ -127,9 +138,9 @@ def main() -> None:
     with mistakes_explained():
         expected = expectation(name)
         where = [f"experiment={name}", "tracking=none", f"hydra.run.dir={REPRODUCED / name}"]
-        done = subprocess.run([sys.executable, "-m", "vae", *where, *overrides], check=False)
-        if done.returncode:
-            sys.exit(done.returncode)
+        code = exit_code_of_child([sys.executable, "-m", "vae", *where, *overrides])
+        if code:
+            sys.exit(code)
         outcome = judge(name, expected)
     print(
         f"\nexpected  {expected}\nobtained  {outcome.obtained:.3f}\nverdict   {'holds' if outcome.holds else 'fails'}"

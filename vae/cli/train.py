@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import sys
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vae.cli.arguments import expand
-from vae.cli.exits import fail, interrupt, mistakes_explained
+from vae.cli.exits import fail, mistakes_explained
 from vae.cli.help import help_text
 from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
@@ -68,7 +67,6 @@ def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
 def main() -> None:
     """Entry point of `python -m vae` and `vae-train`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
-    signal.signal(signal.SIGTERM, interrupt)
     if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra's own help would copy every registered config, which is slow
         print(help_text())
         return

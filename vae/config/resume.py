@@ -14,6 +14,7 @@ MAY_DIFFER = (
     "tracking",
     "evaluation",
     "data.eval_batch_size",
+    "data.path",
     "data.root",
     "trainer.epochs",
     "trainer.resume",
@@ -24,7 +25,8 @@ MAY_DIFFER = (
     "trainer.early_stop_evals",
     "trainer.checkpoint_every_seconds",
 )
-"""Keys that do not change what is computed: they may differ between a run and its continuation."""
+"""Keys that do not change what is computed: they may differ between a run and its continuation.
+Whether data that have been moved are still the same images is seen from the images: `vae.data.identity`."""
 
 
 @dataclass(frozen=True)

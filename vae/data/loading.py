@@ -1,5 +1,6 @@
 """Loads the data set that a config names and splits it into training, validation and test images."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 
 from vae.config import arguments_of, lookup
 from vae.config.schema import DataConfig
+from vae.data.identity import Identity
 from vae.data.pixels import binarise
 from vae.data.sources import SOURCES
 from vae.data.splits import Split, Splits
@@ -56,7 +58,14 @@ def _splits(
         if train_images > len(train):
             raise UserError(f"data.train_images={train_images}: there are {len(train):,} training images.")
         train = train.take(torch.arange(train_images))
-    return binarise(Splits(train, held_out, test), pixels, generator)
+    return _identified(binarise(Splits(train, held_out, test), pixels, generator))
+
+
+def _identified(splits: Splits) -> Splits:
+    """The splits with their identity; 0.1 s for 70,000 images of 28x28 pixels, once in a process."""
+    names = ("train", "test") if splits.validation is splits.test else ("train", "validation", "test")
+    parts = {name: getattr(splits, name) for name in names}
+    return replace(splits, identity=Identity.of({name: (part.images, part.labels) for name, part in parts.items()}))
 
 
 def _hold_out(split: Split, count: int, generator: torch.Generator) -> tuple[Split, Split]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from vae.data.identity import Identity
+
 
 @dataclass(frozen=True)
 class Split:
@@ -56,6 +58,8 @@ class Splits:
     """Whether training pixels are drawn as 0 or 1 in each pass, by `Batches`."""
     pixels_sha256: str | None = None
     """Checksum of the pixels that were drawn once; None: there are none."""
+    identity: Identity | None = None
+    """What tells these images from others; None where they were not loaded by a config."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

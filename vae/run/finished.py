@@ -1,21 +1,22 @@
 """Evaluates a finished run: loads its model and data, and adds the results to its folder and its page in W&B."""
 
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from vae.config import RunConfig, record_of
-from vae.config.schema import EvaluationConfig, WandbConfig
+from vae.config.schema import DataConfig, EvaluationConfig, WandbConfig
 from vae.data import Splits, load_splits
 from vae.errors import UserError
 from vae.evaluation import check_measurable, why_no_likelihood
 from vae.models import VAE
 from vae.run.findings import examine, scalars
 from vae.run.folder import read_summary
+from vae.run.images import check_same_images
 from vae.run.load import load_with_config
 from vae.states import RunState
 from vae.tracking.protocols import Tracker
@@ -35,6 +36,8 @@ class EvaluationRequest:
     settings: EvaluationConfig
     given: Collection[str]
     """Keys of the settings that the user gave; the others are defaults, left out where a run does not allow them."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """`path` and `root` of data that have been moved since."""
 
 
 def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dict[str, Any], int]:
@@ -43,8 +46,10 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     The values are also written into the run's folder, and to its page in W&B if it has one. Raises UserError.
     """
     folder, split = request.folder, request.split
-    model, config = load_with_config(folder)
+    model, config, state = load_with_config(folder)
+    config = replace(config, data=moved(config.data, request.places))
     splits = data_of(folder, config)
+    check_same_images(folder, state, splits)
     settings = without_impossible(request, model, splits)
     check_measurable(settings, model, splits)
     device = resolve_device(request.device)
@@ -67,7 +72,18 @@ def data_of(folder: Path, config: RunConfig) -> Splits:
     try:
         return load_splits(config.data)
     except UserError as error:
-        raise UserError(f"{folder}: the data of this run can no longer be loaded.\n{error}") from error
+        raise UserError(
+            f"{folder}: the data of this run can no longer be loaded.\n{error}\n"
+            "If they have been moved: data.path=... or data.root=... says where they lie now."
+        ) from error
+
+
+def moved(settings: DataConfig, places: Mapping[str, str]) -> DataConfig:
+    """The settings of a run's data with the places given now. Raises UserError for one that these data do not have."""
+    for key in places:
+        if not hasattr(settings, key):
+            raise UserError(f"vae-eval: data.{key}: the data of this run, data={settings.name}, have no such key.")
+    return replace(settings, **places)  # type: ignore[arg-type]  # no other fields are in it
 
 
 def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:

@@ -1,13 +1,14 @@
 """Loads the trained model of a run from its folder."""
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from vae.config import RunConfig, from_record
 from vae.models import VAE
 from vae.run.build import build_model
-from vae.training.checkpoint import read_checkpoint
+from vae.training.checkpoint import CHECKPOINT, fitting, read_checkpoint
 
 
 def load(folder: str | Path) -> VAE:
@@ -22,11 +23,13 @@ def load(folder: str | Path) -> VAE:
     return load_with_config(folder)[0]
 
 
-def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig]:
-    """The model that `load` returns, and the typed config of its run."""
-    state = read_checkpoint(Path(folder) / "checkpoint.pt")
+def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig, dict[str, Any]]:
+    """The model that `load` returns, the typed config of its run, and what its checkpoint holds."""
+    file = Path(folder) / CHECKPOINT
+    state = read_checkpoint(file)
     config = from_record(state["config"])
-    model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
-    model.load_state_dict(state["best_model"])
+    with fitting(file):
+        model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
+        model.load_state_dict(state["best_model"])
     model.config = OmegaConf.create(state["config"])
-    return model.eval(), config
+    return model.eval(), config, state

@@ -1,5 +1,6 @@
 """What a run prints, writes into its folder and sends to its trackers."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,8 +54,8 @@ class Session:
         self._facts: dict[str, Any] = {}
         self._is_latest = False
 
-    def open(self, from_epoch: int, trial: Tracker | None = None) -> None:
-        """Prints what is run, starts the trackers, links results/latest. A resumed run continues after `from_epoch`."""
+    def open(self, history: Sequence[Mapping[str, float]], trial: Tracker | None = None) -> None:
+        """Prints what is run, starts the trackers, links results/latest. A resumed run has a `history`."""
         job, terminal = self._job, self._console.is_terminal
         self._facts = {
             "folder": str(job.folder.resolve()),
@@ -63,10 +64,10 @@ class Session:
             **git_state(),
             **machine_facts(),
         }
-        trackers: list[Tracker] = [JsonLines.open(job.folder, from_epoch)]
+        trackers: list[Tracker] = [JsonLines.open(job.folder, history)]
         self._say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
-        epochs = self._config.trainer.epochs
+        epochs, from_epoch = self._config.trainer.epochs, len(history)
         trackers.append(EpochBar.start(self._console, epochs, from_epoch) if terminal else EpochLines(self._console))
         self.tracker = Trackers(*trackers, *([trial] if trial else []), *wandb)  # W&B's end, which may wait, is last
         self._is_latest = job.trial is None and link_latest(job.folder)
@@ -102,8 +103,15 @@ class Session:
             f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
         )
 
-    def abort(self, error: BaseException, progress: Progress, seconds: float) -> None:
-        """Ends a run that was stopped: summarises how far it has come, with its state and the reason."""
+    def abort(self, error: BaseException, progress: Progress, seconds: float, kept: int | None) -> None:
+        """Ends a run that was stopped: summarises how far it has come, with its state, the reason, and what is kept.
+
+        Args:
+            error: What stopped it.
+            progress: How far it has come.
+            seconds: How long it took.
+            kept: The epoch of the checkpoint that is on the disk; None: there is none that can be read.
+        """
         state = RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
         state = RunState.PRUNED if isinstance(error, Pruned) else state
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -111,13 +119,15 @@ class Session:
             self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
         except StorageError as unwritten:  # only printed, so that `error` is the one that is raised
             self._say(str(unwritten))
-        kept = "" if isinstance(error, StorageError) else "; the checkpoint of that epoch is kept"
-        total = self._config.trainer.epochs
-        self._say(f"{state} after epoch {progress.epoch} of {total}{kept} in {self._job.shown}")
+        total, shown = self._config.trainer.epochs, self._job.shown
+        which = "that epoch" if kept == progress.epoch else f"epoch {kept}"
+        on_disk = f"no checkpoint is in {shown}" if kept is None else f"the checkpoint of {which} is kept in {shown}"
+        self._say(f"{state} after epoch {progress.epoch} of {total}; {on_disk}")
         if state == RunState.FAILED and self._job.trial is not None:  # of a single run, the command prints the reason
             self._say(reason)
-        if state == RunState.INTERRUPTED and self._job.trial is None:
-            self._say(f"Nothing is lost. Resume with: python -m vae trainer.resume={self._job.shown}")
+        if state == RunState.INTERRUPTED and self._job.trial is None and kept is not None:
+            nothing_lost = "Nothing is lost. " if kept == progress.epoch else ""
+            self._say(f"{nothing_lost}Resume with: python -m vae trainer.resume={shown}")
 
     def _draw_latents(self, epoch: int) -> None:
         """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""

@@ -33,5 +33,6 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "precision": resolve_precision(config.trainer.precision, device),
         "threads": torch.get_num_threads(),
         "pixels_sha256": task.splits.pixels_sha256,
+        "data": task.splits.identity.record() if task.splits.identity else None,
         "seed": config.seed,
     }

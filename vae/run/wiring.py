@@ -11,29 +11,33 @@ import torch
 from vae.config import RunConfig, record_of
 from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
+from vae.errors import orderly_end
 from vae.evaluation import check_measurable
 from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
+from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
-from vae.training.checkpoint import Store, read_checkpoint
+from vae.training.checkpoint import CHECKPOINT, Store, fitting, kept_epoch, read_checkpoint
 from vae.training.device import within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
 
 
 def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
-    """Checks all that can be checked before a folder is made: data, device, model, evaluation, the run to be resumed.
+    """Checks all that can be checked before a folder is made: data, device, the run to be resumed, model, evaluation.
 
     Returns the splits, on the CPU, and the device. Raises UserError, or StorageError for damaged files.
     """
     splits, device = load_splits(config.data), device_of(config)
+    if config.resume.folder:
+        file = config.resume.folder / CHECKPOINT
+        state = read_checkpoint(file)
+        check_same_config(file, state["config"], record_of(config))
+        check_same_images(config.resume.folder, state, splits)
     with torch.device("meta"):  # shapes only: a model that does not suit the images is found at once
         model = build_model(config, splits.image_shape, count_labels(splits))
     build_objective(config, splits)
     check_measurable(config.evaluation, model, splits)
-    if config.resume.folder:
-        file = config.resume.folder / "checkpoint.pt"
-        check_same_config(file, read_checkpoint(file)["config"], record_of(config))
     return splits, device
 
 
@@ -49,23 +53,26 @@ def train_and_test(config: RunConfig, job: Job) -> float:
         torch.set_num_threads(settings.threads)
     with within_memory():
         task = build_task(config, splits, device)
-    file, record = job.folder / "checkpoint.pt", record_of(config)
-    store = Store(file, record, settings.checkpoint_every_seconds, config.resume.wanted)
+    store = Store(job.folder / CHECKPOINT, record_of(config), settings.checkpoint_every_seconds, config.resume.wanted)
     state = store.read()
-    with trial_of_this_job() as trial:
+    if state:
+        check_same_images(job.folder, state, splits)
+    with trial_of_this_job() as trial, orderly_end():
         if trial:
             job = replace(job, swept=tuple(trial.params), confirms=trial.confirms)
         session = Session(config, job, task)
-        session.open(state["progress"]["epoch"] if state else 0, trial)
-        progress = task.restore(state) if state else Progress()
+        session.open(state["progress"]["history"] if state else (), trial)
+        with fitting(store.path):
+            progress = task.restore(state) if state else Progress()
         try:
             if trial:
                 trial.catch_up({row["epoch"]: row["val/elbo"] for row in progress.history if "val/elbo" in row})
             with within_memory():
                 fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
                 session.conclude(progress, time.perf_counter() - started)
+                store.drop_previous()
         except BaseException as error:
-            session.abort(error, progress, time.perf_counter() - started)
+            session.abort(error, progress, time.perf_counter() - started, kept=kept_epoch(store.path))
             raise
     return progress.best_elbo
 

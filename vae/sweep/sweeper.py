@@ -17,13 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
 from vae.config import without_secrets
-from vae.errors import UserError
+from vae.errors import UserError, orderly_end
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
 from vae.sweep.execution.engine import Engine
 from vae.sweep.execution.executors import executor_text, make_executor, uses_slots
-from vae.sweep.execution.interrupts import interruptible
 from vae.sweep.execution.policy import Policy
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.setup import Setup, checked_setup
@@ -61,7 +60,7 @@ def sweep(
 
     Raises:
         SweepError: what a user can fix.
-        SystemExit: with 130, when the sweep was interrupted.
+        SystemExit: with the signal's exit code, when the sweep was interrupted.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     setup_globals()
@@ -105,8 +104,9 @@ class _Sweep:
         say = board.console.print
         say(self._headline(board.width))
         interrupted = False
-        asked_to_stop = self.asked_to_stop if uses_slots(self.setup.program, settings) else None
-        with interruptible(say, asked_to_stop), open_report(folder, settings.report_every_seconds, say):
+        # The engine stops between two of its steps, never during a transaction; a job of this process is interrupted.
+        ask = self.asked_to_stop.set if uses_slots(self.setup.program, settings) else None
+        with orderly_end(ask, say) as end, open_report(folder, settings.report_every_seconds, say):
             try:
                 with _log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
                     self._search(self.ledger, self.setup.policy, board)
@@ -120,7 +120,7 @@ class _Sweep:
             finally:
                 sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
         if interrupted:
-            raise SystemExit(130)
+            raise SystemExit(end.exit_code)
         best = best_trials(self.ledger.study, self.confirmed)
         if len(self.ledger.study.directions) > 1:
             return [trial.values for trial in best]

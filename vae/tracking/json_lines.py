@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,13 @@ class JsonLines(Tracker):
         self.path = folder / "metrics.jsonl"
 
     @classmethod
-    def open(cls, folder: Path, from_epoch: int = 0) -> "JsonLines":
-        """Begins an empty metrics.jsonl. A resumed run keeps the rows up to `from_epoch`: it trains later epochs again.
+    def open(cls, folder: Path, history: Sequence[Mapping[str, float]] = ()) -> "JsonLines":
+        """Begins metrics.jsonl with the rows of a run's `history`: of a resumed run, those that its checkpoint holds.
 
-        Raises StorageError.
+        What the file held is not read: a kill may have cut it, and later epochs are trained again. Raises StorageError.
         """
         lines = cls(folder)
-        kept = [row for row in read_rows(lines.path) if row["epoch"] <= from_epoch] if from_epoch else []
-        write_whole(lines.path, lambda file: file.writelines(map(json_line, kept)))
+        write_whole(lines.path, lambda file: file.writelines(map(json_line, history)))
         return lines
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vae.config.schema import TrainerConfig
-from vae.errors import NonFiniteError
+from vae.errors import NonFiniteError, undisturbed
 from vae.models.vae import VAE
 from vae.objectives import Terms
 from vae.tracking.protocols import Reporter, Tracker
@@ -80,10 +80,11 @@ def fit(
             if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs:
                 row |= evaluate(task.model, task.splits.validation, task.batch_sizes.evaluation).named("val")
                 _require_finite(row, where)
-            progress.advance(last, seconds, row)
-            store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
-            tracker.log(epoch, row)
-            store.write_if_due()
+            with undisturbed():  # a signal finds the epoch held and tracked, or not begun
+                progress.advance(last, seconds, row)
+                store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
+                tracker.log(epoch, row)
+                store.write_if_due()
             if draw and due(epoch, settings.images_every_epochs):
                 draw(epoch)
             if reporter and "val/elbo" in row:

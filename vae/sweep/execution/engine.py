@@ -92,6 +92,8 @@ class Engine:
             self._launch(trial)
         if self.executor.busy():
             for number, outcome in self.executor.wait(_POLL_SECONDS):
+                if outcome.cause == Cause.LOST and asked_to_stop.wait(_POLL_SECONDS):
+                    continue  # a signal to all processes reached the worker first: the trial is released, not lost
                 self._settle(number, outcome)
             return True
         if not self.ledger.reached(self.policy.goal) or self.ledger.trials(TrialState.RUNNING):

@@ -8,7 +8,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -51,7 +50,7 @@ class _Slot:
         """Runs a trial. Raises RuntimeError if the worker died while it was idle."""
         self.number, self._vanished_since = number, 0.0
         self._pid.value = 0
-        with _interrupts_ignored():
+        with _signals_blocked():
             self.future = self._pool.schedule(worker.run_in_worker, (config, objectives), timeout=timeout_seconds)
 
     def vanished(self) -> bool:
@@ -230,13 +229,13 @@ def _require_picklable(context: HydraContext) -> None:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """A worker that starts here ignores Ctrl-C, which is for the sweep: it ends its workers in order."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _signals_blocked() -> Iterator[None]:
+    """A worker that starts here gets no Ctrl-C and no SIGHUP: they are for the sweep, which ends its workers in order.
+
+    They are blocked, which a new process inherits, and not ignored, so that one that comes meanwhile is not lost.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.FOR_THE_SWEEP)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

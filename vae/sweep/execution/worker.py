@@ -18,10 +18,13 @@ from hydra.core.utils import JobRuntime, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, handle_signals, orderly_end
 from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
 
 OUTPUT = "output.log"
 """What a job prints, in its trial's folder."""
+FOR_THE_SWEEP = [number for number in ENDING_SIGNALS if number != signal.SIGTERM]
+"""Signals that a terminal sends to all its processes: the sweep alone acts on them, and ends its workers."""
 
 
 class _Worker:
@@ -31,7 +34,6 @@ class _Worker:
     context: HydraContext
     pid: Any
     """Shared with the sweep: this process's id while it runs a job."""
-    busy = False
 
 
 def set_up(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
@@ -47,7 +49,10 @@ def set_up(task: tuple[str, str], context: HydraContext, version_base: str | Non
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
-    signal.signal(signal.SIGTERM, _on_terminate)
+    for number in FOR_THE_SWEEP:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_SWEEP)
+    handle_signals(OrderlyEnd(ask=_leave))  # between two jobs
     version.setbase(version_base)
     setup_globals()
     _Worker.context, _Worker.pid = context, pid
@@ -56,11 +61,11 @@ def set_up(task: tuple[str, str], context: HydraContext, version_base: str | Non
 
 def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
     """Runs one job from its composed config; what it prints goes into its folder. Never raises."""
-    _Worker.busy, _Worker.pid.value = True, os.getpid()
+    _Worker.pid.value = os.getpid()
     try:
         folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir")))
         JobRuntime.instance().set("name", config.hydra.job.name)
-        with _output_to(folder / str(OmegaConf.select(config, "hydra.sweep.subdir")) / OUTPUT):
+        with orderly_end(), _output_to(folder / str(OmegaConf.select(config, "hydra.sweep.subdir")) / OUTPUT):
             job = run_job(
                 task_function=_Worker.task,
                 config=config,
@@ -69,12 +74,10 @@ def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
                 hydra_context=_Worker.context,
             )
         return outcome_of(job, objectives)
-    except KeyboardInterrupt:  # by SIGTERM: the job has been unwound, its files are closed
-        os._exit(128 + signal.SIGTERM)
+    except KeyboardInterrupt as interrupt:  # by SIGTERM: the job has been unwound, its files are closed
+        os._exit(exit_code_of(interrupt))
     except (Exception, SystemExit) as error:  # sys.exit() in a job, or its folder cannot be made
         return outcome_of_error(error)
-    finally:
-        _Worker.busy = False
 
 
 def _import_task(module: str, name: str) -> TaskFunction:
@@ -91,10 +94,8 @@ def _end_with_parent() -> None:
         os._exit(1)  # the sweep was killed, and the trial will be run again: it must not run twice at a time
 
 
-def _on_terminate(*_: object) -> None:
-    if not _Worker.busy:
-        os._exit(128 + signal.SIGTERM)
-    raise KeyboardInterrupt
+def _leave() -> None:
+    os._exit(Ended(signal.SIGTERM).exit_code)
 
 
 @contextmanager
