@@ -195,14 +195,14 @@ def wait_for_rows(folder: Path, rows: int, process: "subprocess.Popen[str]", sec
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_keeps_the_checkpoint_closes_the_run_and_says_how_to_go_on(sign: signal.Signals, tmp_path: Path) -> None:
     arguments = [a for a in LONG if a != "tracking=none"]
     process = start(tmp_path, *arguments, "hydra.run.dir=results/mine", "trainer.epochs=100000")
     wait_for_rows(tmp_path / "results/mine", 3, process)
     process.send_signal(sign)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, err)
+    assert process.returncode == 128 + sign, (out, err)
     assert err == ""
     assert "Resume with: python -m vae trainer.resume=results/mine" in out
     facts = summary_of(tmp_path / "results/mine")

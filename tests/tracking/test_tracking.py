@@ -38,12 +38,15 @@ def test_json_lines_are_there_at_once_and_the_summary_at_the_end(tmp_path: Path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["metrics.jsonl", "summary.json"]
 
 
-def test_a_continued_run_drops_the_rows_that_are_done_again_and_a_line_cut_short(tmp_path: Path) -> None:
-    rows = "".join(f'{{"epoch": {i}, "x": {i}}}\n' for i in (1, 2, 3))
-    (tmp_path / "metrics.jsonl").write_text(rows + '{"epoch": 4, "x"')
-    tracker = JsonLines.open(tmp_path, from_epoch=2)
-    tracker.log(3, {"x": 33})
-    assert [row["x"] for row in read_rows(tmp_path / "metrics.jsonl")] == [1, 2, 33]
+@pytest.mark.parametrize(
+    "left",
+    ['{"epoch": 1, "x": 1}\n{"epoch": 2, "x"', '{"epoch": 1, "x": 1}\n' * 2, '{"epoch": "1"}\n\0\0', "", "null\n[]\n"],
+)
+def test_a_continued_run_has_every_row_of_its_history_once(left: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").write_text(left)
+    tracker = JsonLines.open(tmp_path, [{"epoch": i, "x": i} for i in (1, 2)])
+    tracker.log(3, {"x": 3})
+    assert read_rows(tmp_path / "metrics.jsonl") == [{"epoch": i, "x": i} for i in (1, 2, 3)]
 
 
 def test_a_new_run_begins_a_new_file(tmp_path: Path) -> None:

@@ -17,23 +17,35 @@ from vae.errors import StorageError, UserError
 from vae.nested import within
 from vae.training import checkpoint
 
+WHOLE: dict[str, Any] = {
+    **{key: {} for key in ("config", "model", "best_model", "optimizer", "rng", "progress")},
+    "generator": torch.zeros(2, dtype=torch.uint8),
+    "image_shape": (1, 8, 8),
+    "n_labels": 0,
+}
+"""Everything that a checkpoint must have."""
 WRITER = """
 import itertools, sys, torch
 from pathlib import Path
 from vae.training import checkpoint
+state = {key: {} for key in ("config", "model", "best_model", "optimizer", "rng", "progress")}
+state |= {"generator": torch.zeros(2), "image_shape": (1, 8, 8), "n_labels": 0}
 for i in itertools.count():
-    checkpoint.write_checkpoint(Path(sys.argv[1]), {"i": i, "weights": torch.full((400_000,), float(i))})
+    changes = {"progress": {"epoch": i}, "model": {"weights": torch.full((400_000,), float(i))}}
+    checkpoint.write_checkpoint(Path(sys.argv[1]), {**state, **changes})
     print(i, flush=True)
 """
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    state = {"weights": torch.arange(3), "nested": {"a": [1, "b", None, 0.5]}, "rng": checkpoint.rng_state()}
+    model, progress = {"weights": torch.arange(3)}, {"epoch": 1, "history": [1, "b", None, 0.5]}
+    state = {**WHOLE, "model": model, "progress": progress, "rng": checkpoint.rng_state()}
     checkpoint.write_checkpoint(tmp_path / "c.pt", state)
     loaded = checkpoint.read_checkpoint(tmp_path / "c.pt")
-    assert torch.equal(loaded["weights"], state["weights"])
-    assert loaded["nested"] == state["nested"]
+    assert torch.equal(loaded["model"]["weights"], model["weights"])
+    assert loaded["progress"] == progress
     assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+    assert torch.load(tmp_path / "c.pt", weights_only=True).keys() == state.keys(), "any program can still read it"
 
 
 def test_a_kill_during_the_write_leaves_a_readable_checkpoint(tmp_path: Path) -> None:
@@ -47,12 +59,12 @@ def test_a_kill_during_the_write_leaves_a_readable_checkpoint(tmp_path: Path) ->
         writer.wait()
         writer.stdout.close()
         state = checkpoint.read_checkpoint(path)
-        assert (state["weights"] == state["i"]).all()
+        assert (state["model"]["weights"] == state["progress"]["epoch"]).all()
 
 
 def test_a_full_disk_keeps_the_old_file_and_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.pt"
-    checkpoint.write_checkpoint(path, {"i": 1})
+    checkpoint.write_checkpoint(path, {**WHOLE, "progress": {"epoch": 1}})
     code = (
         "import sys, torch; from pathlib import Path; from vae.training import checkpoint\n"
         "checkpoint.write_checkpoint(Path(sys.argv[1]), {'weights': torch.zeros(1_000_000)})"
@@ -66,26 +78,45 @@ def test_a_full_disk_keeps_the_old_file_and_is_named(tmp_path: Path) -> None:
     )
     assert f"StorageError: {path} could not be written" in writer.stderr
     assert "The previous one is kept" in writer.stderr
-    assert checkpoint.read_checkpoint(path) == {"i": 1}
+    assert checkpoint.kept_epoch(path) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"nothing of the kind" * 100])
-def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "c.pt"
+def test_a_damaged_checkpoint_is_named_with_what_can_be_done(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    for epoch in (1, 2):
+        state = {**WHOLE, "progress": {"epoch": epoch}, "model": {"weights": torch.zeros(10_000)}}
+        checkpoint.write_checkpoint(path, state)
+    content = bytearray(path.read_bytes())
+    content[20_000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(StorageError, match=r"c\.pt is damaged"):
+    damaged = r"checkpoint\.pt is damaged: 1 of its \d+ records: 'archive/data/0'\."
+    previous = tmp_path / checkpoint.PREVIOUS
+    with pytest.raises(StorageError, match=rf"{damaged} The one before it, of epoch 1, is good.*: mv {previous} {path}"):
         checkpoint.read_checkpoint(path)
-
-
-def test_half_a_checkpoint_and_none_at_all_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "c.pt"
-    checkpoint.write_checkpoint(path, {"weights": torch.zeros(10_000)})
-    path.write_bytes(path.read_bytes()[:20_000])
-    with pytest.raises(StorageError, match=r"c\.pt is damaged"):
+    previous.unlink()
+    with pytest.raises(StorageError, match=f"{damaged} There is no earlier one"):
         checkpoint.read_checkpoint(path)
     with pytest.raises(StorageError, match="no such file"):
         checkpoint.read_checkpoint(tmp_path / "none.pt")
+
+
+def test_a_checkpoint_is_not_written_twice_and_the_one_before_it_goes_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    store = checkpoint.Store(path, {})
+    with store.saved_on_exit():
+        for epoch in (1, 2):
+            store.hold({**WHOLE, "progress": {"epoch": epoch}}, is_best=True)
+            store.write_if_due()
+        written = path.stat().st_ino
+    assert path.stat().st_ino == written
+    assert checkpoint.kept_epoch(tmp_path / checkpoint.PREVIOUS) == 1
+    path.write_bytes(b"")
+    store.drop_previous()
+    assert (tmp_path / checkpoint.PREVIOUS).exists(), "the last one is not whole"
+    store.write()
+    store.drop_previous()
+    assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
 def test_every_global_generator_goes_on_where_it_was() -> None:
@@ -135,9 +166,9 @@ def test_the_store_writes_when_it_is_due_and_keeps_the_best(tmp_path: Path) -> N
     path = tmp_path / "checkpoint.pt"
     store = checkpoint.Store(path, {}, every_seconds=3600)
     weights = torch.zeros(2)
-    store.hold({"model": {"w": weights}}, is_best=True)
+    store.hold({**WHOLE, "model": {"w": weights}}, is_best=True)
     weights += 1  # what is held is a copy
-    store.hold({"model": {"w": weights}}, is_best=False)
+    store.hold({**WHOLE, "model": {"w": weights}}, is_best=False)
     store.write_if_due()
     assert not path.exists()
     store.every_seconds = 0

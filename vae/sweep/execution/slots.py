@@ -40,7 +40,8 @@ class _Slot:
         self.number = -1
         self.future: Future[Outcome] | None = None
         context = get_context("spawn")
-        self._pid = context.Value("q", 0)
+        with _signals_blocked():  # it may start the process that watches over shared memory
+            self._pid = context.Value("q", 0)
         self._pool = ProcessPool(
             max_workers=1, context=context, initializer=worker.set_up, initargs=(*worker_setup, gpu, self._pid)
         )
@@ -230,7 +231,7 @@ def _require_picklable(context: HydraContext) -> None:
 
 @contextmanager
 def _signals_blocked() -> Iterator[None]:
-    """A worker that starts here gets no Ctrl-C and no SIGHUP: they are for the sweep, which ends its workers in order.
+    """A process that starts here gets no Ctrl-C and no SIGHUP: they are for the sweep, which ends its workers in order.
 
     They are blocked, which a new process inherits, and not ignored, so that one that comes meanwhile is not lost.
     """
