@@ -34,13 +34,14 @@ hydra:
   overrides: {task: ['model.latent_size=2,4', data=digits]}
 """
 STRANGE: list[Any] = [
-    None, True, -1, 0, 1e308, -1e308, 10**400, float("nan"), float("inf"), "", "nan", "\0", "\ud800", "<script>", "é" * 3000,
-    [], [None], [[1]], {}, {"": None}, {"a": {"b": [1]}}, "finished",
+    None, True, -1, 0, 1e308, -1e308, 10**400, float("nan"), float("inf"), "", "nan", "\0", "\ud800", "<script>",
+    "é" * 3000, [], [None], [[1]], {}, {"": None}, {"a": {"b": [1]}}, "finished",
 ]  # fmt: skip
 STRANGE_TEXTS = [
     b"null", b"[]", b"3", b'"text"', b"{}", b"{", b"\xff\xfe{\x00}\x00", b"\xef\xbb\xbf{}", b"\0" * 64, b"[" * 100_000,
-    b"9" * 5000, b"a: &a [b, *a]\n", b"!!python/object/apply:os.getcwd []", b"? [1, 2]\n: 3\n", b"a: 1\na: 2\n", b"\t- x",
-    b"hydra: 3", b"hydra: {sweeper: [], overrides: 7}", b"hydra: {sweeper: {study_name: ${oc.env:NO}, storage: {}}}",
+    b"9" * 5000, b"a: &a [b, *a]\n", b"!!python/object/apply:os.getcwd []", b"? [1, 2]\n: 3\n", b"a: 1\na: 2\n",
+    b"\t- x", b"hydra: 3", b"hydra: {sweeper: [], overrides: 7}",
+    b"hydra: {sweeper: {study_name: ${oc.env:NO}, storage: {}}}",
     b"hydra: {sweeper: {storage: 'sqlite:////proc/none.db'}}", b"hydra: {sweeper: {study_name: 7, storage: nonsense}}",
     b"hydra: {overrides: {task: {a: 1}}}", b"1: {2: 3}", b"- 2024-01-01\n- .nan\n- .inf\n",
 ]  # fmt: skip
@@ -145,7 +146,20 @@ def change_rows(file: Path, chance: random.Random) -> None:
                 db.execute(chance.choice((f'drop table "{table}"', f'delete from "{table}"')))
                 return
             columns = [row[1] for row in db.execute(f'pragma table_info("{table}")')]
-            values: list[Any] = ["null", '"x"', "[]", "{}", "nan", "", -7, 1e300, b"\xff", "not a date", "COMPLETE", '{"a": 1}']
+            values: list[Any] = [
+                "null",
+                '"x"',
+                "[]",
+                "{}",
+                "nan",
+                "",
+                -7,
+                1e300,
+                b"\xff",
+                "not a date",
+                "COMPLETE",
+                '{"a": 1}',
+            ]
             where = chance.choice(("", " where rowid = 1", " where rowid = 2"))
             db.execute(f'update "{table}" set "{chance.choice(columns)}" = ?{where}', (chance.choice(values),))
     except sqlite3.Error:

@@ -91,8 +91,10 @@ def test_a_damaged_checkpoint_is_named_with_what_can_be_done(tmp_path: Path) -> 
     content[20_000] ^= 1
     path.write_bytes(content)
     damaged = r"checkpoint\.pt is damaged: 1 of its \d+ records: 'archive/data/0'\."
-    previous = tmp_path / checkpoint.PREVIOUS
-    with pytest.raises(StorageError, match=rf"{damaged} The one before it, of epoch 1, is good.*: mv {previous} {path}"):
+    previous = tmp_path / checkpoint.PREVIOUS_FILE
+    with pytest.raises(
+        StorageError, match=rf"{damaged} The one before it, of epoch 1, is good.*: mv {previous} {path}"
+    ):
         checkpoint.read_checkpoint(path)
     previous.unlink()
     with pytest.raises(StorageError, match=f"{damaged} There is no earlier one"):
@@ -110,10 +112,10 @@ def test_a_checkpoint_is_not_written_twice_and_the_one_before_it_goes_at_the_end
             store.write_if_due()
         written = path.stat().st_ino
     assert path.stat().st_ino == written
-    assert checkpoint.kept_epoch(tmp_path / checkpoint.PREVIOUS) == 1
+    assert checkpoint.kept_epoch(tmp_path / checkpoint.PREVIOUS_FILE) == 1
     path.write_bytes(b"")
     store.drop_previous()
-    assert (tmp_path / checkpoint.PREVIOUS).exists(), "the last one is not whole"
+    assert (tmp_path / checkpoint.PREVIOUS_FILE).exists(), "the last one is not whole"
     store.write()
     store.drop_previous()
     assert [p.name for p in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import random
 import runpy
 import struct
 import zipfile
@@ -59,7 +60,10 @@ FOREIGN: dict[str, tuple[Callable[[Path], object], str]] = {
     "torch's old format": (saved(WEIGHTS, _use_new_zipfile_serialization=False), "a Python pickle"),
     "a tensor": (saved(torch.zeros(3)), "a saved Tensor"),
     "a state_dict": (saved(WEIGHTS), "a state_dict: 2 tensors"),
-    "a whole module": (saved(torch.nn.Linear(2, 2)), r"Python objects \(torch.nn.modules.linear.Linear\), which are not"),
+    "a whole module": (
+        saved(torch.nn.Linear(2, 2)),
+        r"Python objects \(torch.nn.modules.linear.Linear\), which are not",
+    ),
     "a function": (saved({"model": runpy.run_path}), r"Python objects \(runpy.run_path\)"),
     "lightning": (
         saved({"pytorch-lightning_version": "2.5.0", "state_dict": WEIGHTS, "epoch": 3}),
@@ -98,8 +102,6 @@ def test_a_damaged_checkpoint_is_never_taken() -> None:
 @pytest.mark.parametrize("name", ["run", "study/trial_0000"])
 def test_a_damaged_one_of_an_earlier_version_is_refused_or_holds_the_same(name: str, tmp_path: Path) -> None:
     """It has no seal, but each of its records has a checksum."""
-    import random
-
     script = runpy.run_path(str(ROOT / "scripts" / "damage_checkpoints.py"))
     whole = (ROOT / "tests" / "earlier" / name / "checkpoint.pt").read_bytes()
     path, chance, refused = tmp_path / "checkpoint.pt", random.Random(3), 0
@@ -109,9 +111,8 @@ def test_a_damaged_one_of_an_earlier_version_is_refused_or_holds_the_same(name: 
         path.write_bytes(script["damaged"](whole, chance)[1])
         try:
             state = checkpoint.read_checkpoint(path)
-        except StorageError as error:
-            assert "checkpoint.pt" in str(error)
+        except StorageError:
             refused += 1
-            continue
-        assert repr(state) == repr(expected)
+        else:
+            assert repr(state) == repr(expected)
     assert refused > 40

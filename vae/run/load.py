@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from vae.config import RunConfig, from_record
 from vae.models import VAE
 from vae.run.build import build_model
-from vae.training.checkpoint import CHECKPOINT, fitting, read_checkpoint
+from vae.training.checkpoint import CHECKPOINT_FILE, fitting, read_checkpoint
 
 
 def load(folder: str | Path) -> VAE:
@@ -25,7 +25,7 @@ def load(folder: str | Path) -> VAE:
 
 def load_with_config(folder: str | Path) -> tuple[VAE, RunConfig, dict[str, Any]]:
     """The model that `load` returns, the typed config of its run, and what its checkpoint holds."""
-    file = Path(folder) / CHECKPOINT
+    file = Path(folder) / CHECKPOINT_FILE
     state = read_checkpoint(file)
     config = from_record(state["config"])
     with fitting(file):

@@ -17,7 +17,7 @@ from vae.run.build import build_model, build_objective, build_task, count_labels
 from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
-from vae.training.checkpoint import CHECKPOINT, Store, fitting, kept_epoch, read_checkpoint
+from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
 from vae.training.device import within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
@@ -30,7 +30,7 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
     """
     splits, device = load_splits(config.data), device_of(config)
     if config.resume.folder:
-        file = config.resume.folder / CHECKPOINT
+        file = config.resume.folder / CHECKPOINT_FILE
         state = read_checkpoint(file)
         check_same_config(file, state["config"], record_of(config))
         check_same_images(config.resume.folder, state, splits)
@@ -53,7 +53,9 @@ def train_and_test(config: RunConfig, job: Job) -> float:
         torch.set_num_threads(settings.threads)
     with within_memory():
         task = build_task(config, splits, device)
-    store = Store(job.folder / CHECKPOINT, record_of(config), settings.checkpoint_every_seconds, config.resume.wanted)
+    store = Store(
+        job.folder / CHECKPOINT_FILE, record_of(config), settings.checkpoint_every_seconds, config.resume.wanted
+    )
     state = store.read()
     if state:
         check_same_images(job.folder, state, splits)

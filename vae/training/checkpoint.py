@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from vae.config.quoting import command
 from vae.config.resume import check_same_config
 from vae.errors import StorageError, undisturbed
 from vae.training.foreign import kind_of_archive, kind_of_content, kind_of_file
 from vae.training.seal import damage_of, is_archive, seal
 
-CHECKPOINT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
+CHECKPOINT_FILE, PREVIOUS_FILE = "checkpoint.pt", "checkpoint.previous.pt"
 """The last checkpoint in a run's folder, and the one before it, which is there until the run is complete."""
 EXPECTED = "A checkpoint of this program was expected, as a run leaves it in its folder: checkpoint.pt."
 
@@ -25,8 +26,8 @@ EXPECTED = "A checkpoint of this program was expected, as a run leaves it in its
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes `state`, sealed, whole or not at all: to a temporary file beside it, flushed to the disk, then renamed.
 
-    The file that was there becomes `PREVIOUS`. A signal waits until it is written. Raises StorageError, with the old
-    file untouched, where the disk is full or the folder cannot be written.
+    The file that was there becomes `PREVIOUS_FILE`. A signal waits until it is written. Raises StorageError, with the
+    old file untouched, where the disk is full or the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -111,7 +112,7 @@ def _loaded(path: Path, device: torch.device | str) -> dict[str, Any]:
 
 def _keep_previous(path: Path) -> None:
     """Gives the file a second name, by which it stays when the new one takes its place."""
-    previous = path.with_name(PREVIOUS)
+    previous = path.with_name(PREVIOUS_FILE)
     with suppress(OSError):  # the first checkpoint has none before it; some file systems have no links
         previous.unlink(missing_ok=True)
         os.link(path, previous)
@@ -119,11 +120,11 @@ def _keep_previous(path: Path) -> None:
 
 def _offer(path: Path) -> str:
     """What can be done about a damaged checkpoint."""
-    previous = path.with_name(PREVIOUS)
+    previous = path.with_name(PREVIOUS_FILE)
     epoch = kept_epoch(previous)
     if epoch is None:
         return "There is no earlier one: train the run again."
-    return f"The one before it, of epoch {epoch}, is good. To use that: mv {previous} {path}"
+    return f"The one before it, of epoch {epoch}, is good. To use that: {command(['mv', str(previous), str(path)])}"
 
 
 class Store:
@@ -199,7 +200,7 @@ class Store:
     def drop_previous(self) -> None:
         """Ends the run's need of the checkpoint before the last one, once the last one has been read from the disk."""
         if kept_epoch(self.path) is not None:
-            self.path.with_name(PREVIOUS).unlink(missing_ok=True)
+            self.path.with_name(PREVIOUS_FILE).unlink(missing_ok=True)
 
     def _write_if_new(self) -> None:
         if self._held and not (self._is_written and self.path.exists()):
