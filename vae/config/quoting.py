@@ -17,7 +17,6 @@ _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _WORDS = ("true", "false", "null", "nan", "inf")
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 _FUNCTION = re.compile(r"\w+\(")
-"""The beginning of what Hydra's grammar reads as a function: `choice(1, 2)`."""
 
 
 def override(key: str, value: Any) -> str:
@@ -88,10 +87,10 @@ def as_readable(argument: str) -> str:
     ("study='größe'", 'lr=interval(0,')
     """
     key, equals, value = argument.partition("=")
-    if not equals or (not _is_path(value) and (_is_meant_for_grammar(value) or _reads(argument))):
+    if not equals or (not _is_path(value) and (_is_meant_for_grammar(value) or is_readable(argument))):
         return argument
     quoted = override(key, literal(value))
-    return quoted if _reads(quoted) else argument
+    return quoted if is_readable(quoted) else argument
 
 
 def typed_value(argument: str) -> Any:
@@ -110,10 +109,16 @@ def _is_path(value: str) -> bool:
 
 
 def _is_meant_for_grammar(value: str) -> bool:
-    return value[:1] in ("'", '"', "[", "{") or _FUNCTION.match(value) is not None
+    return value[:1] in ("'", '"', "[", "{") or looks_like_function(value)
 
 
-def _reads(argument: str) -> bool:
+def looks_like_function(value: str) -> bool:
+    """Whether a value begins as a function of Hydra's grammar does, `choice(`."""
+    return _FUNCTION.match(value) is not None
+
+
+def is_readable(argument: str) -> bool:
+    """Whether Hydra's grammar can read an override."""
     try:
         OverridesParser.create().parse_override(argument)
     except HydraException:

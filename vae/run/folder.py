@@ -133,7 +133,12 @@ def _yaml(text: str) -> Any:
 
 def _flat_scalars(text: str) -> dict[str, Scalar]:
     flat = flatten(_yaml(text))
-    return {key: value if isinstance(value, Scalar) else str(value) for key, value in flat.items()}
+    return {key: as_scalar(value) for key, value in flat.items()}
+
+
+def as_scalar(value: Any) -> Scalar:
+    """A scalar as it is, anything else as text."""
+    return value if isinstance(value, Scalar) else str(value)
 
 
 def _parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed) -> _Parsed:

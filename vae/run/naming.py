@@ -6,7 +6,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vae.config.quoting import typed_value
 from vae.nested import bare
+from vae.run.folder import as_scalar
 from vae.text import number_text, short_keys
 from vae.tracking.wandb.identity import NAME_LENGTH, TAG_LENGTH
 
@@ -16,8 +18,12 @@ LETTERS = {"model.latent_size": "z", "model.hidden_size": "h", "optimizer.lr": "
 
 def swept_values(record: Mapping[str, Any], overrides: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
     """Swept key -> this run's value, as a scalar; for a config group (`model=conv`) the option's name."""
-    texts = {bare(key): text for key, _, text in (override.partition("=") for override in overrides)}
-    return {key: texts[key] if record.get(key) is None else _scalar(record[key]) for key in keys if key in texts}
+    typed = {bare(override.partition("=")[0]): override for override in overrides}
+    return {
+        key: as_scalar(record[key] if key in record else typed_value(typed[key]))
+        for key in map(bare, keys)
+        if key in typed
+    }
 
 
 def run_name(record: Mapping[str, Any], swept: Mapping[str, Any], who: str) -> str:
@@ -36,10 +42,6 @@ def tags(record: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
     """Data, model and objective, then `more`; each once, cut to the length that W&B accepts."""
     names = [record[key] for key in ("data.name", "model.name", "objective.name") if key in record]
     return [tag for tag in dict.fromkeys(str(name)[:TAG_LENGTH] for name in (*names, *more)) if tag]
-
-
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _value(value: Any) -> str:

@@ -19,7 +19,7 @@ from vae.sweep.execution.program import HydraProgram
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
 from vae.sweep.space.composer import task_config
-from vae.sweep.space.distributions import distribution_from, text_of
+from vae.sweep.space.distributions import distribution_from
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
@@ -136,10 +136,10 @@ def _checked_settings(config: DictConfig) -> Sweeper:
 
 
 def _params(settings: Sweeper) -> Mapping[str, Any]:
-    """The space in YAML as overrides."""
+    """The space in YAML: overrides, or distributions."""
     if settings.params is not None or not settings.search_space:
         return settings.params or {}
-    return {str(key): text_of(distribution_from(key, spec)) for key, spec in settings.search_space.items()}
+    return {str(key): distribution_from(key, spec) for key, spec in settings.search_space.items()}
 
 
 def _imported(settings: Sweeper, name: Literal["check", "custom_search_space"]) -> Callable[..., Any] | None:

@@ -8,11 +8,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import UserError
-from vae.nested import select, without_resolvers
+from vae.nested import bare, select, without_resolvers
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
+from vae.run.folder import RunFolder, as_scalar, below, curves_of, read_folder, read_sweep
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
+from vae.sweep.space.distributions import values_of
 from vae.sweep.study.lease import lease_of
 from vae.sweep.study.results import confirmations
 from vae.sweep.study.storage import absolute, open_storage, sqlite_address
@@ -28,10 +29,10 @@ _AGAIN = "# Again: "
 def read_study(folder: Path) -> Records:
     """Raises UserError if the folder's study cannot be found or read."""
     stored = _open(folder)
-    trials = stored.get_trials()
+    trials = _with_bare_keys(stored.get_trials())
     record, asked = (stored.user_attrs.get(name, {}) for name in (RECORD, ASKED))
     study = _in_memory(stored, trials)
-    space = {key: _space_text(text, key, trials) for key, text in record.get("space", {}).items()}
+    space = {bare(key): _space_text(text, bare(key), trials) for key, text in record.get("space", {}).items()}
     return Records(
         title=stored.study_name,
         runs=[_run(trial, trial_folder(folder, trial)) for trial in trials],
@@ -84,7 +85,7 @@ def _run(trial: FrozenTrial, place: Path | None) -> Run:
     return Run(
         name=str(trial.number),
         state=RunState.from_trial(trial.state.name),
-        params=dict(trial.params),
+        params={key: as_scalar(value) for key, value in values_of(trial.params).items()},
         values=tuple(trial.values or ()),
         folder=_completed(read_folder(place) if place else RunFolder(), trial),
         execution=Execution(began.timestamp(), ended.timestamp(), lease_of(trial).owner) if began and ended else None,
@@ -98,6 +99,14 @@ def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:
     rows = [{"epoch": step, "reported": value} for step, value in sorted(trial.intermediate_values.items())]
     summary = {**trial.user_attrs.get(FACTS, {}), **folder.facts, **attributes}
     return replace(folder, summary=summary, curves=folder.curves or curves_of(rows))
+
+
+def _with_bare_keys(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """A key has one name everywhere: `+width` of the command line is the column `width`."""
+    for trial in trials:
+        trial.params = {bare(key): value for key, value in trial.params.items()}
+        trial.distributions = {bare(key): drawn for key, drawn in trial.distributions.items()}
+    return trials
 
 
 def _in_memory(stored: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:

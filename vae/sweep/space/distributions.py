@@ -5,21 +5,22 @@
 """
 
 import math
-import re
 import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
+from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep, Sweep, Transformer
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from vae.config.quoting import in_grammar, is_readable, typed_value
 from vae.errors import UserError
+from vae.nested import bare
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
-_WORDS = ("true", "false", "null", "nan", "inf")
+_WRITTEN = ("[", "{", "'", '"')
+"""How a choice begins that is stored as an override writes it: Optuna stores scalars only, and a list is none."""
 
 
 def distribution_of(override: Override) -> Distribution:
@@ -73,17 +74,51 @@ def _range(sweep: RangeSweep) -> Distribution:
 
 
 def _category(value: Any) -> Any:
-    if isinstance(value, QuotedString):
-        return value.text
-    return Transformer.str(value) if isinstance(value, (list, dict)) else value  # Optuna stores scalars only
+    """A choice of Hydra's grammar as Optuna stores it."""
+    if isinstance(value, (list, dict)):
+        return Transformer.str(value)
+    return stored(value.text if isinstance(value, QuotedString) else value)
+
+
+def stored(value: Any) -> Any:
+    """A plain value as Optuna stores it: a scalar; a list, a mapping and text that looks like one are written in text.
+
+    >>> stored([1, "a b"]), stored("[1,2]"), stored("relu")
+    ("[1,'a b']", "'[1,2]'", 'relu')
+    """
+    written = isinstance(value, (list, tuple, Mapping)) or (isinstance(value, str) and value.startswith(_WRITTEN))
+    return in_grammar(value) if written else value
+
+
+def chosen(choice: Any) -> Any:
+    """The value that a stored choice stands for: the inverse of how it is stored.
+
+    >>> chosen("[1,2]"), chosen("'[1,2]'"), chosen("relu"), chosen(None)
+    ([1, 2], '[1,2]', 'relu', None)
+    """
+    return typed_value(f"choice={choice}") if _is_written(choice) else choice
+
+
+def _is_written(choice: Any) -> bool:
+    """Whether a choice is stored as an override writes it. A user's own search may suggest any other text."""
+    if not isinstance(choice, str) or not choice.startswith(_WRITTEN) or not is_readable(f"choice={choice}"):
+        return False
+    return not isinstance(typed_value(f"choice={choice}"), Sweep)
+
+
+def choice_text(choice: Any) -> str:
+    """A stored choice as the right side of an override."""
+    return choice if _is_written(choice) else in_grammar(choice)
 
 
 def _choice(values: list[Any]) -> Distribution:
     if not values:
         raise ValueError("it has no choices")
     for i, value in enumerate(values):
+        if isinstance(value, float) and math.isnan(value):
+            raise ValueError("nan is not equal to itself, so no trial could be found again by it")
         if value in values[:i]:
-            raise ValueError(f"{render(value)} is listed twice, or is equal to another choice")
+            raise ValueError(f"{choice_text(value)} is listed twice, or is equal to another choice")
     return CategoricalDistribution(values)
 
 
@@ -104,6 +139,8 @@ def distribution_from(key: str, spec: Any) -> Distribution:
     if kind == "int":
         given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
     try:
+        if kind == "categorical" and given.keys() == {"choices"} and isinstance(given["choices"], (list, tuple)):
+            return _choice([stored(choice) for choice in given["choices"]])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that high is lowered to the last step below it
             return kinds[kind](**given)
@@ -114,7 +151,7 @@ def distribution_from(key: str, spec: Any) -> Distribution:
 def text_of(dist: Distribution) -> str:
     """Distribution -> the override that means it: the inverse of `distribution_of`."""
     if isinstance(dist, CategoricalDistribution):
-        return f"choice({','.join(render(value) for value in dist.choices)})"
+        return f"choice({','.join(choice_text(value) for value in dist.choices)})"
     if isinstance(dist, IntDistribution):
         step = f",step={dist.step}" if dist.step != 1 else ""
         inner = f"range({dist.low},{dist.high + 1}{step})"
@@ -147,21 +184,15 @@ def corner_values(dist: Distribution) -> list[Any]:
     return list(dist.choices) if isinstance(dist, CategoricalDistribution) else [dist.low, dist.high]
 
 
-def render(value: Any) -> str:
-    """A value as the right side of an override.
+def values_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's parameters as the program sees them: bare key -> the value that was chosen.
 
-    >>> render(1e-3), render("a b"), render(None)
-    ('0.001', "'a b'", 'null')
+    >>> values_of({"+model.parameters.width": 32, "sizes": "[1,2]"})
+    {'model.parameters.width': 32, 'sizes': [1, 2]}
     """
-    if isinstance(value, str):
-        plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-        notation = value[:1] in ("[", "{")  # a list or mapping, kept as it was written
-        return value if plain or notation else QuotedString(value, Quote.single).with_quotes()
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value)
+    return {bare(key): chosen(value) for key, value in params.items()}
 
 
 def overrides_of(values: Mapping[str, Any]) -> list[str]:
     """Suggested values as overrides."""
-    return [f"{key}={render(value)}" for key, value in values.items()]
+    return [f"{key}={choice_text(value)}" for key, value in values.items()]

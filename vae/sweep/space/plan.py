@@ -9,10 +9,11 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial
 
+from vae.config.quoting import in_grammar, typed_value
 from vae.errors import UserError
 from vae.nested import bare
 from vae.sweep.attributes import FRESH_SEED, STARTS
-from vae.sweep.space.distributions import Distribution, overrides_of, render, text_of
+from vae.sweep.space.distributions import Distribution, chosen, overrides_of, text_of
 from vae.sweep.space.space import Space
 
 
@@ -43,7 +44,7 @@ class Plan:
 
     def _suggest_more(self, extend: Callable[[DictConfig, Trial], None], trial: Trial) -> None:
         """The user's function sees what is fixed among the trial's attributes. Raises UserError if it swept that."""
-        fixed = dict(override.split("=", 1) for override in self.space.fixed if "=" in override)
+        fixed = {override.partition("=")[0]: typed_value(override) for override in self.space.fixed if "=" in override}
         for key, value in fixed.items():
             trial.set_user_attr(key, value)
         extend(self.base, trial)
@@ -126,7 +127,8 @@ def _member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     """Whether a distribution contains a value, and the value in the distribution's own type."""
     if isinstance(dist, CategoricalDistribution):
         for choice in dist.choices:
-            if render(choice) == render(value) or (_numeric(choice) and _numeric(value) and choice == value):
+            numbers_equal = _numeric(choice) and _numeric(value) and choice == value
+            if numbers_equal or choice == value or in_grammar(chosen(choice)) == in_grammar(value):
                 return True, choice
         return False, None
     if not _numeric(value):

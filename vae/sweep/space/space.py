@@ -8,9 +8,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from vae.config.quoting import in_grammar, looks_like_function, override
 from vae.errors import UserError
 from vae.nested import bare
-from vae.sweep.space.distributions import Distribution, distribution_of, finite_values, render, text_of
+from vae.sweep.space.distributions import Distribution, choice_text, distribution_of, finite_values, text_of
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,12 @@ class Space:
     fixed: tuple[str, ...] = ()
     """Overrides that every trial gets."""
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
-    """Conditional key -> {other key: rendered values for which it is swept}."""
+    """Conditional key -> {other key: values as an override writes them, for which it is swept}."""
 
     def active(self, key: str, values: Mapping[str, Any]) -> bool:
         """Whether `key` is swept, given the values that the keys before it have."""
         wanted = self.conditions.get(key, {})
-        return all(other in values and render(values[other]) in allowed for other, allowed in wanted.items())
+        return all(other in values and choice_text(values[other]) in allowed for other, allowed in wanted.items())
 
     def order(self) -> list[str]:
         """The keys, each after those that it depends on."""
@@ -85,17 +86,32 @@ def read_space(
     Raises UserError for what cannot be searched, with the key.
     """
     parser = parser or OverridesParser.create()
-    from_yaml = _parse(parser, [f"{key}={value}" for key, value in (params or {}).items()], "hydra.sweeper.params")
+    known = {key: value for key, value in (params or {}).items() if isinstance(value, Distribution)}
+    lines = [_yaml_override(parser, key, value) for key, value in (params or {}).items() if key not in known]
+    by_key: dict[str, Override] = {_bare(line): line for line in _parse(parser, lines, "hydra.sweeper.params")}
     given = _parse(parser, arguments, "command line")
-    by_key: dict[str, Override] = {}
-    for override in from_yaml:
-        by_key[_bare(override)] = override
-    for override in given:
-        by_key.pop(_bare(override), None)
-        by_key[_bare(override)] = override
-    swept = {o.get_key_element(): distribution_of(o) for o in by_key.values() if o.is_sweep_override()}
+    for typed in given:
+        by_key.pop(_bare(typed), None)
+        by_key[_bare(typed)] = typed
+    swept = {key: dist for key, dist in known.items() if bare(key) not in by_key}
+    swept |= {o.get_key_element(): distribution_of(o) for o in by_key.values() if o.is_sweep_override()}
     fixed = tuple(_as_text(o) for o in by_key.values() if not o.is_sweep_override())
     return Space(swept, fixed, _read_conditions(conditions or {}, swept))
+
+
+def _yaml_override(parser: OverridesParser, key: str, value: Any) -> str:
+    """An entry of `params` as an override: text that Hydra's grammar reads as a sweep is one, or was meant to be one.
+
+    Anything else is fixed, and keeps the type and value that it has in YAML.
+    """
+    if isinstance(value, str):
+        try:
+            sweeps = parser.parse_override(f"{key}={value}").is_sweep_override()
+        except HydraException:
+            sweeps = looks_like_function(value)
+        if sweeps:
+            return f"{key}={value}"
+    return override(key, value)
 
 
 def _bare(override: Override) -> str:
@@ -112,11 +128,11 @@ def _parse(parser: OverridesParser, lines: list[str], where: str) -> list[Overri
     except HydraException as error:
         raise UserError(f"{where}: {error}") from error
     kinds: dict[str, Override] = {}
-    for override in overrides:
-        other = kinds.setdefault(_bare(override), override)
-        if other is not override and (other.is_sweep_override() or override.is_sweep_override()):
+    for one in overrides:
+        other = kinds.setdefault(_bare(one), one)
+        if other is not one and (other.is_sweep_override() or one.is_sweep_override()):
             raise UserError(
-                f"{_bare(override)} is given twice on the {where}: {_as_text(other)} and {_as_text(override)}. "
+                f"{_bare(one)} is given twice on the {where}: {_as_text(other)} and {_as_text(one)}. "
                 "A key is either swept or fixed: remove one of the two."
             )
     return list(overrides)
@@ -138,5 +154,5 @@ def _read_conditions(
                     f"hydra.sweeper.conditions.{key} names {other}, which is not swept. Swept keys: {names}."
                 )
             listed = values if isinstance(values, (list, tuple)) else [values]
-            read.setdefault(key, {})[other] = tuple(render(value) for value in listed)
+            read.setdefault(key, {})[other] = tuple(in_grammar(value) for value in listed)
     return read

@@ -16,9 +16,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.files import write_whole
-from vae.nested import within, without
+from vae.nested import bare, within, without
 from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
 from vae.sweep.space.composer import task_config
+from vae.sweep.space.distributions import values_of
 from vae.text import cell
 
 _INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS)
@@ -98,7 +99,7 @@ def write_trials(study: Study, path: Path) -> None:
     trials = study.get_trials(deepcopy=False)
     front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
     names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
-    params = sorted({key for trial in trials for key in trial.params})
+    params = sorted({bare(key) for trial in trials for key in trial.params})
     columns = ["number", "state", *names, "seconds", "epochs", *params]
     rows = []
     for trial in trials:
@@ -108,7 +109,7 @@ def write_trials(study: Study, path: Path) -> None:
         steps = max(trial.intermediate_values, default=None)
         own |= {"seconds": facts.get("seconds", seconds_of(trial)), "epochs": facts.get("epochs", steps)}
         in_front = {"pareto": trial.number in front} if front else {}
-        rows.append({**facts, **dict.fromkeys([*names, *params]), **trial.params, **own, **in_front})
+        rows.append({**facts, **dict.fromkeys([*names, *params]), **_cells(trial), **own, **in_front})
     columns += sorted({key for row in rows for key in row} - {*_INTERNAL, *columns, "pareto"})
     columns += ["pareto"] if front else []
     write_whole(
@@ -117,6 +118,11 @@ def write_trials(study: Study, path: Path) -> None:
             [map(cell, columns), *([cell(row.get(c)) for c in columns] for row in rows)]
         ),
     )
+
+
+def _cells(trial: FrozenTrial) -> dict[str, Any]:
+    """What was chosen, by bare key. Null is written, since an empty cell is a key that the trial does not have."""
+    return {key: "null" if value is None else value for key, value in values_of(trial.params).items()}
 
 
 def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str]) -> None:
@@ -153,9 +159,9 @@ def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: 
     """The file that Hydra's other sweepers write too: the best, for programs that read it."""
     content: dict[str, Any] = {"name": "optuna"}
     if len(study.directions) > 1:
-        content["solutions"] = [{"params": dict(trial.params), "values": list(trial.values)} for trial in best]
+        content["solutions"] = [{"params": values_of(trial.params), "values": list(trial.values)} for trial in best]
     elif best:
-        content |= {"best_params": dict(best[0].params), "best_value": best[0].value}
+        content |= {"best_params": values_of(best[0].params), "best_value": best[0].value}
     write_whole(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(content))))
 
 
@@ -171,7 +177,7 @@ def importances(study: Study) -> dict[str, float]:
             shares = optuna.importance.get_param_importances(study, target=target)
     except (ValueError, RuntimeError):  # no key that all trials share, or none that varies
         return {}
-    return {key: float(share) for key, share in shares.items() if math.isfinite(share)}
+    return {bare(key): float(share) for key, share in shares.items() if math.isfinite(share)}
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

@@ -16,8 +16,8 @@ from vae.sweep.attributes import LOST, REASON
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.study.ledger import Ledger, count_states
 from vae.sweep.study.results import best_trials, seconds_of
-from vae.sweep.terminal.words import params_text, value_text
-from vae.text import ENDLESS, number_text, seconds_text, short_keys, wrap_parts
+from vae.sweep.terminal.words import params_text, setting_text, value_text
+from vae.text import ENDLESS, seconds_text, short_keys, wrap_parts
 
 _MOST_ROWS = 16
 _COLUMN_GAP = 2
@@ -153,7 +153,7 @@ class Board:
         seconds = seconds_of(trial)
         if state == RunState.RUNNING and trial.datetime_start:
             seconds = max(0.0, datetime.now().timestamp() - trial.datetime_start.timestamp())
-        params = [number_text(trial.params[key]) if key in trial.params else "" for key in self._keys]
+        params = [setting_text(trial.params[key]) if key in trial.params else "" for key in self._keys]
         steps = "" if step is None else f"{step}{of}"
         duration = "" if seconds is None else seconds_text(seconds)
         return [str(trial.number), state, value_text(trial), steps, duration, *params]

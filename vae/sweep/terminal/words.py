@@ -1,9 +1,12 @@
 """Spaces and trials as a person writes them: short, for the terminal."""
 
+from typing import Any
+
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial
 
-from vae.sweep.space.distributions import render
+from vae.nested import bare
+from vae.sweep.space.distributions import choice_text, chosen
 from vae.text import number_text, result_text
 
 
@@ -17,13 +20,19 @@ def value_text(trial: FrozenTrial) -> str:
 
 def params_text(trial: FrozenTrial) -> str:
     """All parameters of a trial in one line."""
-    return " ".join(f"{key}={number_text(value)}" for key, value in trial.params.items())
+    return " ".join(f"{bare(key)}={setting_text(value)}" for key, value in trial.params.items())
+
+
+def setting_text(choice: Any) -> str:
+    """What was chosen for a key: a number in a short form, null as YAML writes it."""
+    value = chosen(choice)
+    return "null" if value is None else number_text(value)
 
 
 def space_text(dist: BaseDistribution) -> str:
     """`2..64 log`, `{64, 128}`: both ends are included."""
     if isinstance(dist, CategoricalDistribution):
-        return "{" + ", ".join(render(choice) for choice in dist.choices) + "}"
+        return "{" + ", ".join(choice_text(choice) for choice in dist.choices) + "}"
     assert isinstance(dist, (IntDistribution, FloatDistribution))
     ends = f"{number_text(dist.low)}..{number_text(dist.high)}"
     plain = dist.step is None or (isinstance(dist, IntDistribution) and dist.step == 1)
