@@ -177,7 +177,7 @@ def growth(folder: Path) -> None:
 
 
 def _ask_and_tell(ledger: "Ledger", keys: Sequence[str]) -> float:  # noqa: F821  (imported where it is used)
-    from vae.sweep.study.ledger import Goal
+    from vae.sweep.study.goal import Goal
 
     began = time.perf_counter()
     trial = ledger.take(Goal(1e9))

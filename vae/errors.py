@@ -39,6 +39,10 @@ class StorageError(UserError):
     exit_code = 4
 
 
+class UnreachableError(StorageError):
+    """A study's database or its lock was waited for, up to the limit; the message says for whom or what, and why."""
+
+
 class OutOfMemoryError(UserError):
     """Model, batch or data do not fit into the memory of the device."""
 
@@ -137,6 +141,11 @@ def _to_stderr(line: str) -> None:
 
 
 _orderly: OrderlyEnd | None = None
+
+
+def is_ending() -> bool:
+    """Whether a signal has come in a block of `orderly_end` that is still open: who waits for something gives it up."""
+    return _orderly is not None and _orderly.first is not None
 
 
 @contextmanager

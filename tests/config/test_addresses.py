@@ -75,6 +75,6 @@ def test_an_address_behind_a_variable_does_not_leak_when_it_cannot_be_used(addre
     monkeypatch.setenv(
         "TEST_ADDRESS", address.replace("host", "127.0.0.1:1").replace("127.0.0.1:1:5432", "127.0.0.1:1")
     )
-    with pytest.raises(UserError, match=r"env:TEST_ADDRESS cannot be used") as error:
-        open_storage.__wrapped__("env:TEST_ADDRESS")
+    with pytest.raises(UserError, match=r"env:TEST_ADDRESS(,| cannot be used)") as error:
+        open_storage.__wrapped__("env:TEST_ADDRESS", 0.0)
     assert not [part for part in ("hunter2", "ter2", "h'2") if part in str(error.value)]

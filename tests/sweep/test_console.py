@@ -9,6 +9,9 @@ from rich.console import Console
 
 from vae.sweep.attributes import REASON
 from vae.sweep.study.ledger import Ledger
+from vae.sweep.study.patience import Waiting
+from vae.sweep.study.patient import PatientStorage
+from vae.sweep.study.storage import database_patience
 from vae.sweep.terminal.table import Board, headline
 
 KEYS = ["model.latent_size", "model.hidden_size", "optimizer.lr", "data.batch_size"]
@@ -17,7 +20,8 @@ KEYS = ["model.latent_size", "model.hidden_size", "optimizer.lr", "data.batch_si
 @pytest.fixture
 def study():
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.InMemoryStorage()
+    patience = database_patience(Waiting(), "memory")
+    storage = PatientStorage(optuna.storages.InMemoryStorage(), patience, probe=lambda: None)
     study = optuna.create_study(storage=storage, direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
     ledger = Ledger(study, storage, "me", 60)
     return study, ledger

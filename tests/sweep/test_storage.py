@@ -13,7 +13,8 @@ from sqlalchemy.engine import make_url
 
 from vae.errors import UserError
 from vae.sweep.attributes import QUEUED
-from vae.sweep.study.ledger import Goal, Ledger
+from vae.sweep.study.goal import Goal
+from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.storage import absolute, open_storage, sqlite_address, sqlite_file
 
 

@@ -11,8 +11,10 @@ HEARTBEAT = "heartbeat_seconds"
 """Seconds between two signs of life."""
 
 # of a trial
+CREATED = "created"
+"""A mark of its making, by which it is found where the answer to that was lost."""
 LEASE = "lease"
-"""Who runs it, and the time of the last sign of life, in seconds since 1970."""
+"""Who runs it, and the time of the last sign of life, in seconds since 1970 by that process's clock."""
 STARTS, LOST = "starts", "lost"
 """How often it was launched, and how often it was lost."""
 QUEUED, QUEUED_BY = "queued", "queued_by"

@@ -10,7 +10,8 @@ from vae.sweep.attributes import CONFIRMS, FRESH_SEED
 from vae.sweep.execution.measures import Measures
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.setup import Setup
-from vae.sweep.study.ledger import Goal, Ledger
+from vae.sweep.study.goal import Goal
+from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import Record, Search, open_study
 
 _FIRST_FRESH_SEED = 1000

@@ -89,5 +89,8 @@ class Sweeper:
     """How often a running trial gives a sign of life."""
     grace_seconds: float = 30.0
     """A running trial that gives no sign of life for longer than this is taken over."""
+    storage_wait_seconds: float = 300.0
+    """How long a study's storage that does not answer is waited for, and the lock of its folder, before the sweep ends;
+    trials go on meanwhile. 0: not at all."""
     report_every_seconds: float | None = 10.0
     """How often report.html is rewritten while the sweep runs; 0: only at the end; null: never."""

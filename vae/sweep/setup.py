@@ -23,7 +23,7 @@ from vae.sweep.space.distributions import distribution_from
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
-from vae.sweep.study.ledger import Goal
+from vae.sweep.study.goal import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.storage import absolute, sqlite_address
 
@@ -36,6 +36,7 @@ _AT_LEAST = {
     "max_failure_rate": 0,
     "heartbeat_seconds": 0.1,
     "grace_seconds": 0.2,
+    "storage_wait_seconds": 0,
     "trial_timeout_seconds": 0.001,
     "report_every_seconds": 0,
 }
@@ -101,7 +102,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         first=_first(settings, space, config),
         policy=_policy(settings, space),
         search=Search(record, sampler, settings.pruner),
-        place=StudyPlace(name, storage, folder),
+        place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
     )
 
 

@@ -3,7 +3,6 @@
 import logging
 import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
 from vae.config import without_secrets
-from vae.errors import UserError, orderly_end
+from vae.errors import UnreachableError, UserError, orderly_end
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
@@ -30,6 +29,7 @@ from vae.sweep.space.distributions import overrides_of
 from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import open_study
+from vae.sweep.study.owners import owner_name
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line
@@ -40,6 +40,12 @@ from vae.sweep.trial import trial_environment
 
 OpenReport = Callable[[Path, float | None, Callable[[str], object]], AbstractContextManager[object]]
 """The sweep's folder, seconds between two writes (None: never), and what is told the outcome -> a context."""
+
+
+_ADVICE_AWAY = (
+    " hydra.sweeper.storage_wait_seconds sets how long it is waited for. What ran was ended, and its checkpoints are "
+    "kept: the same command goes on later."
+)
 
 
 class SweepError(UserError, CompactHydraException):
@@ -68,7 +74,7 @@ def sweep(
         setup = checked_setup(HydraProgram(context, task, config), arguments)
         return _Sweep(setup, open_ledger(setup)).run(open_report)
     except UserError as error:
-        sweep_error = SweepError(str(error))
+        sweep_error = SweepError(f"{error}{_ADVICE_AWAY if isinstance(error, UnreachableError) else ''}")
         sweep_error.exit_code = error.exit_code
         raise sweep_error from error
 
@@ -81,7 +87,8 @@ def open_ledger(setup: Setup) -> Ledger:
     study, storage = open_study(place, setup.search, settings.heartbeat_seconds)
     names = _objective_names(setup)
     study.set_user_attr(ASKED, {"command": command_line(), "total": goal.total, "objectives": names})
-    ledger = Ledger(study, storage, owner=uuid.uuid4().hex[:12], grace_seconds=settings.grace_seconds)
+    owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
+    ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
     place.folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(setup.program.config, place.folder / "multirun.yaml")
     if not ledger.reached(goal):
@@ -106,25 +113,38 @@ class _Sweep:
         interrupted = False
         # The engine stops between two of its steps, never during a transaction; a job of this process is interrupted.
         ask = self.asked_to_stop.set if uses_slots(self.setup.program, settings) else None
-        with orderly_end(ask, say) as end, open_report(folder, settings.report_every_seconds, say):
+        with (
+            orderly_end(ask, say) as end,
+            open_report(folder, settings.report_every_seconds, say),
+            self.ledger.patience.waiting.told(say),
+        ):
             try:
                 with _log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
                     self._search(self.ledger, self.setup.policy, board)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
-            except KeyboardInterrupt:
-                interrupted = True
-                counts = self.ledger.counts()
-                ended = counts[RunState.COMPLETE] + counts[RunState.PRUNED]
-                say(f"\nstopped after {ended} of {total:g} trials; nothing is lost. Resume with the same command.")
+            except (KeyboardInterrupt, UnreachableError) as error:
+                interrupted = isinstance(error, KeyboardInterrupt) or end.first is not None
+                if not interrupted:
+                    raise
+                say(f"\nstopped{self._how_far()}; nothing is lost. Resume with the same command.")
             finally:
-                sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
+                if not self.ledger.patience.is_away():
+                    sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
         if interrupted:
             raise SystemExit(end.exit_code)
         best = best_trials(self.ledger.study, self.confirmed)
         if len(self.ledger.study.directions) > 1:
             return [trial.values for trial in best]
         return best[0].value if best else None
+
+    def _how_far(self) -> str:
+        if self.ledger.patience.is_away():
+            return " while the study's database did not answer"
+        counts = self.ledger.counts()
+        return (
+            f" after {counts[RunState.COMPLETE] + counts[RunState.PRUNED]} of {self.setup.policy.goal.total:g} trials"
+        )
 
     def _headline(self, width: int) -> str:
         setup, settings = self.setup, self.setup.settings
@@ -152,8 +172,8 @@ class _Sweep:
 
         def environment(number: int) -> list[str]:
             folder = [f"hydra.sweep.subdir={folder_of(ledger.trial(number))}"] if folder_of else []
-            study, storage = ledger.study.study_name, setup.place.storage
-            return [*trial_environment(number, study=study, storage=storage, owner=ledger.owner), *folder]
+            study = ledger.study.study_name
+            return [*trial_environment(number, study=study, place=setup.place, owner=ledger.owner), *folder]
 
         objectives = 0 if settings.objectives else len(ledger.study.directions)
         with (

@@ -20,25 +20,29 @@ from typing import Any
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import RandomSampler
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial
 
 from vae.config.quoting import literal, override
-from vae.errors import Pruned, UserError
+from vae.errors import Pruned, UnreachableError, UserError
 from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, WANDB_ID
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.lease import Heartbeat, lease_of
+from vae.sweep.study.opening import StudyPlace
+from vae.sweep.study.patience import DEFAULT_WAIT_SECONDS
+from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage
 
 TRIAL, STUDY, STORAGE, LEASE_OWNER = "VAE_TRIAL", "VAE_STUDY", "VAE_STORAGE", "VAE_LEASE"
+STORAGE_WAIT = "VAE_STORAGE_WAIT"
 _FOUND_BY = (FOLDER, GIT_COMMIT, WANDB_ID)
 _OWN_COLUMNS = ("trial", "state", "value")
 """Facts of a run that a study keeps itself."""
 
 
-def trial_environment(number: int, study: str, storage: str, owner: str) -> list[str]:
+def trial_environment(number: int, study: str, place: StudyPlace, owner: str) -> list[str]:
     """Overrides that put into a job's environment how it finds its trial; they stay out of its overrides.yaml."""
-    variables = {TRIAL: str(number), STUDY: study, STORAGE: storage, LEASE_OWNER: owner}
+    variables = {TRIAL: str(number), STUDY: study, STORAGE: place.storage, LEASE_OWNER: owner}
+    variables[STORAGE_WAIT] = f"{place.wait_seconds:g}"
     return [override(f"++hydra.job.env_set.{name}", literal(value)) for name, value in variables.items()]
 
 
@@ -72,10 +76,12 @@ class RunningTrial:
         owner: who started the job. Where the lease names another, the trial is no longer this job's.
     """
 
-    def __init__(self, trial: Trial, storage: BaseStorage, owner: str) -> None:
+    def __init__(self, trial: Trial, storage: PatientStorage, owner: str) -> None:
         self.number, self.study = trial.number, trial.study.study_name
         self._trial, self._storage, self._owner = trial, storage, owner
         self._heartbeat: Heartbeat | None = None
+        self._late: dict[int, float] = {}
+        """Values that the storage has not taken yet, because it was away."""
 
     @property
     def params(self) -> dict[str, Any]:
@@ -92,26 +98,46 @@ class RunningTrial:
         """Stores a value and asks the pruner. Raises Pruned, or UserError if another process has the trial by now.
 
         A step that was reported before an interruption is not stored twice. With several objectives nothing is
-        stored: pruning compares one value.
+        stored: pruning compares one value. While the storage is away the training goes on, and later reports bring the
+        value with them; UnreachableError is raised when it has been away for longer than it is waited for.
         """
+        patience = self._storage.patience
+        try:
+            with patience.impatient():
+                self._report(epoch, value)
+        except UnreachableError:
+            if patience.is_exhausted():
+                raise
+            if self._prunes and math.isfinite(value):
+                self._late[epoch] = value
+
+    def _report(self, epoch: int, value: float) -> None:
         if not self._is_ours():
             raise UserError(
                 f"trial {self.number} of {self.study} has been taken over by another process; this one stops."
             )
         if not self._prunes or not math.isfinite(value):
             return
+        self._bring_late()
+        self._store(epoch, value)
+        if self._trial.should_prune():
+            raise Pruned(f"trial {self.number} was pruned at epoch {epoch} with {value:.6g}")
+
+    def _store(self, epoch: int, value: float) -> None:
         if epoch not in self._steps:
             self._trial.report(value, epoch)
             self._steps.add(epoch)
-        if self._trial.should_prune():
-            raise Pruned(f"trial {self.number} was pruned at epoch {epoch} with {value:.6g}")
+
+    def _bring_late(self) -> None:
+        for epoch, value in tuple(self._late.items()):
+            self._store(epoch, value)
+            del self._late[epoch]
 
     def catch_up(self, values: Mapping[int, float]) -> None:
         """Stores what a resumed run had reached, but had not reported yet when it was killed."""
         for epoch, value in values.items():
-            if self._prunes and epoch not in self._steps:
-                self._trial.report(value, epoch)
-                self._steps.add(epoch)
+            if self._prunes:
+                self._store(epoch, value)
 
     def set_attrs(self, attributes: Mapping[str, Any]) -> None:
         """Keeps these with the trial: plain values, such as metrics, the W&B run id, the folder."""
@@ -129,6 +155,7 @@ class RunningTrial:
 
         They are one attribute, since each is a transaction, except those by which its files and run are found.
         """
+        self._bring_late()
         facts = {k: _plain(v) for k, v in summary.items() if isinstance(v, str | int | float | bool)}
         found_by = {key: facts.pop(key) for key in _FOUND_BY if key in facts}
         self.set_attrs({**found_by, FACTS: {k: v for k, v in facts.items() if k not in _OWN_COLUMNS}})
@@ -138,9 +165,13 @@ class RunningTrial:
         self._heartbeat = Heartbeat(self._renew, interval_seconds).__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._heartbeat:
-            self._heartbeat.__exit__()
+    def __exit__(self, error: object = None, *_: object) -> None:
+        try:
+            if error is None:
+                self._bring_late()
+        finally:
+            if self._heartbeat:
+                self._heartbeat.__exit__()
 
     @property
     def _prunes(self) -> bool:
@@ -157,11 +188,14 @@ class RunningTrial:
     def _is_ours(self) -> bool:
         return lease_of(self._frozen()).owner == self._owner
 
-    def _renew(self) -> None:
-        # A storage that is unreachable for a moment: the sweep's own heartbeat says so.
-        with suppress(*STORAGE_ERRORS, UpdateFinishedTrialError):
-            if self._is_ours():
-                self._storage.set_trial_user_attr(self._trial._trial_id, LEASE, [self._owner, time.time()])
+    def _renew(self) -> bool:
+        try:
+            with self._storage.patience.impatient(), suppress(UpdateFinishedTrialError):
+                if self._is_ours():
+                    self._storage.set_trial_user_attr(self._trial._trial_id, LEASE, [self._owner, time.time()])
+        except STORAGE_ERRORS:  # the sweep's own heartbeat says so
+            return False
+        return True
 
 
 def current() -> RunningTrial | NoTrial:
@@ -169,15 +203,16 @@ def current() -> RunningTrial | NoTrial:
     number = os.environ.get(TRIAL)
     if not number:
         return NoTrial()
-    study, storage = _load(os.environ[STUDY], os.environ[STORAGE]), open_storage(os.environ[STORAGE])
+    storage = open_storage(os.environ[STORAGE], float(os.environ.get(STORAGE_WAIT, DEFAULT_WAIT_SECONDS)))
+    study = _load(os.environ[STUDY], storage)
     trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, int(number))
     return RunningTrial(Trial(study, trial_id), storage, os.environ[LEASE_OWNER])
 
 
 @cache
-def _load(study: str, storage: str) -> optuna.Study:
+def _load(study: str, storage: PatientStorage) -> optuna.Study:
     """A study that never samples. Opened once per process: a worker runs many trials."""
-    loaded = optuna.load_study(study_name=study, storage=open_storage(storage), sampler=RandomSampler())
+    loaded = optuna.load_study(study_name=study, storage=storage, sampler=RandomSampler())
     loaded.pruner = make_pruner(json.loads(loaded.user_attrs.get(PRUNER, "{}")), len(loaded.directions))
     return loaded
 

@@ -70,7 +70,7 @@ def _open(folder: Path) -> optuna.Study:
     if located is None or not located[0]:
         raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
     where, name = located
-    storage = open_storage(where)
+    storage = open_storage(where, 0.0)
     names = [n for n in optuna.get_all_study_names(storage) if not n.endswith(_CONFIRM)]
     candidates = [n for n in (name, folder.resolve().name) if n in names] or (names if len(names) == 1 else [])
     if not candidates:

@@ -11,7 +11,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from optuna import TrialPruned
 
-from vae.errors import NonFiniteError, Pruned
+from vae.errors import NonFiniteError, Pruned, UnreachableError
 
 
 class Cause(StrEnum):
@@ -30,7 +30,7 @@ class Cause(StrEnum):
     BAD_RETURN = "bad return value"
     """Not a number, or not one for each objective. Stops the sweep, since every trial would return the same."""
     LOST = "lost"
-    """Killed by a signal, or its machine went down. Tried again, at most max_retries times."""
+    """Killed by a signal, its machine went down, or its study was away. Tried again, at most max_retries times."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def outcome_of_error(error: BaseException) -> Outcome:
         return Outcome(Cause.NON_FINITE, reason=str(error), details=details)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return Outcome(Cause.OUT_OF_MEMORY, reason=reason, details=details)
+    if isinstance(error, UnreachableError):
+        return Outcome(Cause.LOST, reason=str(error), details=details)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     return Outcome(Cause.ERROR, reason=reason, signature=f"{type(error).__name__} at {place}", details=details)

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial
 from vae.errors import UserError
 from vae.sweep.execution.measures import Measures
 from vae.sweep.execution.outcome import Cause, Outcome
-from vae.sweep.study.ledger import Goal
+from vae.sweep.study.goal import Goal
 
 _log = logging.getLogger(__name__)
 

@@ -9,44 +9,25 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from optuna import Study
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from vae.errors import UnreachableError
 from vae.states import RunState
 from vae.sweep.attributes import CAUSE, LEASE, LOST, QUEUED, QUEUED_BY, REASON, STARTS
-from vae.sweep.study.lease import lease_of
-from vae.sweep.study.storage import STORAGE_ERRORS, alone
+from vae.sweep.study.goal import Goal, count_states
+from vae.sweep.study.lease import Sightings, lease_of
+from vae.sweep.study.lock import alone
+from vae.sweep.study.patient import PatientStorage
+from vae.sweep.study.storage import STORAGE_ERRORS
 
 _log = logging.getLogger(__name__)
 _SETTLE_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Goal:
-    """How many trials a study should have."""
-
-    total: float
-    """Complete and pruned trials."""
-    exhaustive: bool = False
-    """A trial's number is its combination, so the numbers below the total are wanted and no others."""
-
-    def missing(self, counts: Mapping[RunState, int]) -> float:
-        """How many trials a study with these counts lacks; below 0, it has too many."""
-        if self.exhaustive:  # a failed combination is not tried again
-            return self.total - (sum(counts.values()) - counts[RunState.WAITING])
-        return self.total - sum(counts[state] for state in (RunState.COMPLETE, RunState.PRUNED, RunState.RUNNING))
-
-
-def count_states(trials: Iterable[FrozenTrial]) -> Counter[RunState]:
-    """How many of these trials are in each state."""
-    return Counter(RunState.from_trial(trial.state.name) for trial in trials)
 
 
 class Ledger:
@@ -59,11 +40,14 @@ class Ledger:
         grace_seconds: a trial of another process without a sign of life for longer than this is stale.
     """
 
-    def __init__(self, study: Study, storage: BaseStorage, owner: str, grace_seconds: float) -> None:
+    def __init__(self, study: Study, storage: PatientStorage, owner: str, grace_seconds: float) -> None:
         self.study, self.owner, self.grace_seconds = study, owner, grace_seconds
         self.held: set[int] = set()
         """Numbers of the trials that this process runs, whose leases it renews."""
+        self.patience = storage.patience
+        """How the storage is waited for when it is away."""
         self._storage = storage
+        self._sightings = Sightings(grace_seconds)
         self._study_id = study._study_id
         self._ids: dict[int, int] = {}
         self._taken: dict[int, Trial] = {}
@@ -88,15 +72,36 @@ class Ledger:
         """
         while not self.reached(goal):
             with alone(self._storage):
+                begun = time.monotonic()
                 trial = self.study.ask()
+                if not self._sign(trial.number, begun):
+                    continue
                 self._taken[trial.number] = trial
-                self._claim(trial.number)
             if not self._too_many(trial, goal):
                 self.held.add(trial.number)
                 return trial
             self._back_to_queue(trial.number)
             time.sleep(random.uniform(0.05, 0.3))
         return None
+
+    def _sign(self, number: int, begun: float) -> bool:
+        """Writes the first lease of a trial that was taken since `begun`.
+
+        Returns False if the storage was away for so long in between that another process has taken it back.
+        """
+        looks = self.patience.back_since > begun
+        while True:
+            if looks:
+                now = self.trial(number)
+                if now.state != TrialState.RUNNING or lease_of(now).owner not in ("", self.owner):
+                    return False
+            try:
+                with self.patience.impatient():
+                    self._claim(number)
+                return True
+            except UnreachableError:
+                self._storage.probe()
+                looks = True
 
     def reached(self, goal: Goal) -> bool:
         """Whether the study has as many trials as it should have."""
@@ -127,14 +132,20 @@ class Ledger:
     def _queued(self, key: str) -> list[FrozenTrial]:
         return [trial for trial in self.trials() if trial.user_attrs.get(QUEUED) == key]
 
-    def renew(self) -> None:
-        """Gives a sign of life for every trial that this process holds, unless another has taken it over."""
+    def renew(self) -> bool:
+        """Gives a sign of life for every trial that this process holds, unless another has taken it over.
+
+        Returns False if the storage did not take it.
+        """
         try:
-            for number in tuple(self.held):
-                if self._is_ours(self.trial(number)):
-                    self._claim(number)
-        except STORAGE_ERRORS as error:  # a database may be unreachable for a moment; the next beat tries again
+            with self.patience.impatient():
+                for number in tuple(self.held):
+                    if self._is_ours(self.trial(number)):
+                        self._claim(number)
+        except STORAGE_ERRORS as error:
             _log.warning("no heartbeat could be written: %s", error)
+            return False
+        return True
 
     def finish(
         self,
@@ -167,11 +178,17 @@ class Ledger:
             self._taken[number].set_constraint(name, violation)
 
     def release_all(self) -> None:
-        """Puts the trials that this process runs back into the queue, because the sweep is stopped."""
-        for number in tuple(self.held):
-            self.held.discard(number)
-            if self._is_ours(self.trial(number)):
-                self._back_to_queue(number)
+        """Puts the trials that this process runs back into the queue, because the sweep is stopped.
+
+        Where the storage is away, they stay as they are: the next process that comes by takes them back.
+        """
+        try:
+            for number in tuple(self.held):
+                self.held.discard(number)
+                if self._is_ours(self.trial(number)):
+                    self._back_to_queue(number)
+        except UnreachableError as error:
+            _log.warning("trials could not be put back into the queue: %s", error)
 
     def lost(self, number: int, why: str, max_retries: int) -> bool:
         """Puts a lost trial back into the queue, or fails it if it was lost too often. Returns whether it is queued."""
@@ -191,21 +208,23 @@ class Ledger:
         Two processes may see the same trial. Each writes its lease and looks again a moment later: the last to write
         has it. If the former owner is still alive, it sees the foreign lease and stops.
         """
+        if not self._of_others():
+            return
         with alone(self._storage):
-            stale = self._stale()
+            self._storage.probe()  # while nobody can write, nobody can give a sign of life
+            stale = self._sightings.stale(self._of_others(), self.patience.back_since)
             for number in stale:
                 self._claim(number)
-        if not stale:
-            return
-        time.sleep(_SETTLE_SECONDS)
-        for number in stale:
-            if self._is_ours(self.trial(number)):
-                self.lost(number, "no sign of life from the process that ran it", max_retries)
+        time.sleep(_SETTLE_SECONDS if stale else 0.0)
+        for trial in filter(self._is_ours, map(self.trial, stale)):
+            if trial.user_attrs.get(STARTS):
+                self.lost(trial.number, "no sign of life from the process that ran it", max_retries)
+            else:  # taken by a process that ended, or did not learn that it had taken it
+                self._back_to_queue(trial.number)
 
-    def _stale(self) -> list[int]:
-        running = [(trial, lease_of(trial)) for trial in self.trials(TrialState.RUNNING)]
-        oldest = time.time() - self.grace_seconds
-        return [trial.number for trial, lease in running if lease.owner != self.owner and lease.beat < oldest]
+    def _of_others(self) -> list[FrozenTrial]:
+        """The running trials that this process does not run."""
+        return [trial for trial in self.trials(TrialState.RUNNING) if not self._is_ours(trial)]
 
     def _is_ours(self, trial: FrozenTrial) -> bool:
         return lease_of(trial).owner == self.owner
@@ -214,6 +233,8 @@ class Ledger:
         self._note(number, LEASE, [self.owner, time.time()])
 
     def _back_to_queue(self, number: int) -> None:
+        """Without an owner: whoever takes it next has not signed for a moment, and the last one may have ended."""
+        self._note(number, LEASE, ["", time.time()])
         with suppress(UpdateFinishedTrialError):  # it has just ended, which is better
             self._storage.set_trial_state_values(self._id(number), TrialState.WAITING)
 

@@ -9,13 +9,13 @@ from typing import Any
 import optuna
 from optuna import Study
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from vae.errors import UserError
 from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
 from vae.sweep.space.samplers import make_pruner
+from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
 
 
@@ -57,6 +57,8 @@ class StudyPlace:
     storage: str
     """As `storage.absolute` returns it."""
     folder: Path
+    wait_seconds: float
+    """How long its storage is waited for."""
 
 
 def directions_of(direction: Any) -> list[str]:
@@ -70,12 +72,12 @@ def directions_of(direction: Any) -> list[str]:
     return listed
 
 
-def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> tuple[Study, BaseStorage]:
+def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> tuple[Study, PatientStorage]:
     """The study and its storage.
 
     Raises UserError, with the difference, if the study searches something else; StorageError if it cannot be kept.
     """
-    storage = open_storage(place.storage)
+    storage = open_storage(place.storage, place.wait_seconds)
     try:
         study = optuna.create_study(
             storage=storage,

@@ -3,28 +3,25 @@
 import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import JournalStorage, RDBStorage, _CachedStorage
 from optuna.storages._rdb.models import BaseModel
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import get_lock_file
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from vae.config import refuse_password, without_secrets
-from vae.errors import StorageError, UserError
+from vae.errors import StorageError, UnreachableError, UserError
+from vae.sweep.study.database import Database
+from vae.sweep.study.patience import DEFAULT_WAIT_SECONDS, Patience, Waiting, Words
+from vae.sweep.study.patient import PatientStorage
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError)
+STORAGE_ERRORS = (SQLAlchemyError, StorageInternalError, OSError, UnreachableError)
 """Raised by a database that cannot be reached, read or written."""
-_SQLITE_TIMEOUT_SECONDS = 60.0
 _ATTEMPTS = 10
 
 
@@ -70,36 +67,58 @@ def address_of(where: str) -> str:
 
 
 @cache
-def open_storage(where: str) -> BaseStorage:
-    """Opens what `absolute` returned, once per process. Raises UserError or StorageError with what can be done."""
+def open_storage(where: str, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> PatientStorage:
+    """Opens what `absolute` returned, once per process. Raises UserError or StorageError with what can be done.
+
+    Args:
+        where: the address.
+        wait_seconds: how long it is waited for when it is away, now and later; 0: not at all.
+    """
     url = address_of(where)
+    waiting = Waiting(wait_seconds)
     try:
         if url.startswith("journal:"):
-            file = Path(url.removeprefix("journal:"))
-            file.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(file)))
-        return _open_database(url)
+            return _open_journal(Path(url.removeprefix("journal:")), where, waiting)
+        return _open_database(url, where, waiting)
     except (*STORAGE_ERRORS, ImportError, RuntimeError, ValueError) as error:
         raise unusable(where, error) from error
 
 
-def _open_database(url: str) -> RDBStorage:
+def _open_journal(file: Path, where: str, waiting: Waiting) -> PatientStorage:
+    def open_file() -> JournalFileBackend:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return JournalFileBackend(str(file))
+
+    def probe() -> None:
+        with get_lock_file(backend._lock):
+            pass
+
+    patience = database_patience(waiting, where)
+    backend = patience(open_file)
+    return PatientStorage(patience(lambda: JournalStorage(backend)), patience, probe=probe)
+
+
+def _open_database(url: str, where: str, waiting: Waiting) -> PatientStorage:
+    patience = database_patience(waiting, where)
+    database = patience(lambda: _made(url), writes=True)
+    return PatientStorage(_CachedStorage(database), patience, probe=database.probe, file=database.file)
+
+
+def _made(url: str) -> Database:
     """Makes the tables in a new database. If another process makes them at the same moment, this one tries again."""
-    sqlite = url.startswith("sqlite:")
-    options = {"connect_args": {"timeout": _SQLITE_TIMEOUT_SECONDS}} if sqlite else {}
     for attempt in range(_ATTEMPTS + 1):
         try:
-            storage = RDBStorage(url, engine_kwargs=dict(options))
-            _complete_indexes(storage)
-            if sqlite:
-                _log_ahead(storage)
+            database = Database(url, sqlite_file(url))
+            _complete_indexes(database)
+            if database.file is not None:
+                _log_ahead(database)
             break
         except (OperationalError, ProgrammingError, IntegrityError) as error:
             made_by_another = "exist" in str(error) or isinstance(error, IntegrityError)
             if attempt == _ATTEMPTS or not made_by_another:
                 raise
             time.sleep(random.uniform(0.1, 0.5))
-    return storage
+    return database
 
 
 def _complete_indexes(storage: RDBStorage) -> None:
@@ -122,32 +141,21 @@ def _log_ahead(storage: RDBStorage) -> None:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
-@contextmanager
-def alone(storage: BaseStorage) -> Iterator[None]:
-    """While the context lasts, no other process is in such a context of the same storage. Only SQLite needs it.
-
-    Databases lock the row that they read for an update, and a journal has an order; SQLite locks at the first write, so
-    that two processes that ask at the same moment both get the same waiting trial. It serves one machine, on which all
-    processes see a lock on its folder.
-    """
-    file = (
-        sqlite_file(storage.engine.url.render_as_string(hide_password=False))
-        if isinstance(storage, RDBStorage)
-        else None
+def database_patience(waiting: Waiting, where: str) -> Patience:
+    """Patience with the study's database that `where` names; no message has a secret of its address."""
+    words = Words(
+        away="the study's database does not answer",
+        back="it answers again",
+        given_up=f"the study's database, hydra.sweeper.storage={where}, does not answer",
+        shown=lambda reason: without_secrets(reason, address_of(where)),
     )
-    if fcntl is None or file is None or not file.is_file():
-        yield
-        return
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+    return Patience(waiting, words)
 
 
 def unusable(where: str, error: Exception) -> StorageError:
     """What is raised where a storage cannot be read or written; the message has no secrets of the URL."""
+    if isinstance(error, UnreachableError):
+        return error
     text = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()
     why = without_secrets(text[0], address_of(where)) if text else type(error).__name__
     return StorageError(

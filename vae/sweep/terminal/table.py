@@ -14,7 +14,8 @@ from rich.text import Text
 from vae.states import RunState
 from vae.sweep.attributes import LOST, REASON
 from vae.sweep.execution.outcome import Cause, Outcome
-from vae.sweep.study.ledger import Ledger, count_states
+from vae.sweep.study.goal import count_states
+from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import best_trials, seconds_of
 from vae.sweep.terminal.words import params_text, setting_text, value_text
 from vae.text import ENDLESS, seconds_text, short_keys, wrap_parts
@@ -72,9 +73,11 @@ class Board:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.tick()
-        if self._live:
-            self._live.stop()
+        try:
+            self.tick()
+        finally:
+            if self._live:
+                self._live.stop()
 
     def started(self, trial: FrozenTrial) -> None:
         """A trial was launched."""

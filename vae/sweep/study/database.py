@@ -1,0 +1,103 @@
+"""Optuna's storage in a database, made fit for a database that goes away and comes back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
+
+from vae.sweep.attributes import CREATED
+from vae.sweep.study.patience import Away, is_momentary, reason_of
+
+_SQLITE_TIMEOUT_SECONDS = 2.0
+"""How long SQLite waits for a lock by itself, before it says so."""
+_SERVER_TIMEOUT_SECONDS = 10
+_LIBPQ = {
+    "connect_timeout": _SERVER_TIMEOUT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server whose machine or network is gone is noticed within half a minute; TCP alone takes hours."""
+
+
+class Database(RDBStorage):
+    """What time may mend is raised as `Away`, so that Optuna does not try again by itself, and a trial is made once.
+
+    Optuna tries to make a trial five times; where the answer to the first commit is lost, it would make two.
+
+    Args:
+        url: its address.
+        file: of an SQLite database.
+    """
+
+    def __init__(self, url: str, file: Path | None) -> None:
+        self._tried: set[str] = set()
+        self.file = file
+        super().__init__(url, engine_kwargs={"connect_args": _connect_arguments(make_url(url))})
+
+    @property
+    def engine(self) -> Engine:  # Optuna sets it, and uses it before it has set all else
+        """What connects."""
+        return self._engine
+
+    @engine.setter
+    def engine(self, new: Engine) -> None:
+        event.listen(new, "handle_error", _raise_if_away)
+        if new.dialect.name == "postgresql":
+            event.listen(new, "connect", _limit_locks)
+        self._engine = new
+
+    def probe(self) -> None:
+        """Returns if the study's tables can be written; changes nothing."""
+        with self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(sqlalchemy.select(models.StudyModel.study_id).limit(1).with_for_update())
+            connection.rollback()
+
+    def _get_prepared_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None, session: "sqlalchemy.orm.Session"
+    ) -> models.TrialModel:
+        mark = template_trial.system_attrs.get(CREATED) if template_trial else None
+        if mark in self._tried:
+            attribute = models.TrialSystemAttributeModel
+            made = (
+                session.query(models.TrialModel)
+                .join(attribute)
+                .filter(attribute.key == CREATED, attribute.value_json == json.dumps(mark))
+                .one_or_none()
+            )
+            if made is not None:
+                return made
+        if mark is not None:
+            self._tried.add(mark)
+        return super()._get_prepared_new_trial(study_id, template_trial, session)
+
+
+def _connect_arguments(url: URL) -> dict[str, Any]:
+    if url.get_backend_name() == "sqlite":
+        return {"timeout": _SQLITE_TIMEOUT_SECONDS}
+    if url.get_backend_name() == "postgresql" and url.get_driver_name() in ("psycopg", "psycopg2"):
+        return {name: value for name, value in _LIBPQ.items() if name not in url.query}
+    return {}
+
+
+def _limit_locks(connection: Any, _: object) -> None:
+    """A suspended process may hold the lock of a row: its peers say so instead of waiting for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{_SERVER_TIMEOUT_SECONDS}s'")
+    connection.commit()
+
+
+def _raise_if_away(context: ExceptionContext) -> None:
+    error = context.sqlalchemy_exception
+    if error is not None and (context.is_disconnect or is_momentary(error)):
+        raise Away(reason_of(error)) from context.original_exception

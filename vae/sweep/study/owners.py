@@ -1,0 +1,59 @@
+"""Names of the processes that run trials, by which another process on the same machine sees that one has ended."""
+
+import os
+import re
+import socket
+import uuid
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+_NAME = re.compile(r"[0-9a-f]{12}@(?P<machine>[0-9a-f]{8}):(?P<pid>\d+):(?P<began>\d*)")
+
+
+def owner_name(takes_jobs_along: bool) -> str:
+    """A name that no other process has.
+
+    Args:
+        takes_jobs_along: jobs end with this process, so that its end proves theirs. Otherwise the name says nothing.
+    """
+    name = uuid.uuid4().hex[:12]
+    return f"{name}@{_machine()}:{os.getpid()}:{_began(os.getpid())}" if takes_jobs_along else name
+
+
+def has_ended(owner: str) -> bool:
+    """Whether a process is known to have ended; False for one of another machine, of which nothing is known.
+
+    >>> has_ended(owner_name(takes_jobs_along=True)), has_ended("0123456789ab")
+    (False, False)
+    """
+    named = _NAME.fullmatch(owner)
+    if named is None or named["machine"] != _machine():
+        return False
+    pid = int(named["pid"])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is another user's
+        pass
+    return bool(named["began"]) and _began(pid) not in ("", named["began"])
+
+
+@cache
+def _machine() -> str:
+    """This machine since it was started, and the container: where a process id means one process."""
+    known = [socket.gethostname()]
+    try:
+        known += [Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())]
+    except OSError:  # not Linux
+        known += [f"{uuid.getnode():x}"]
+    return sha256("\n".join(known).encode()).hexdigest()[:8]
+
+
+def _began(pid: int) -> str:
+    """When a process was started, in the system's own count: an id may have been given to another since."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
