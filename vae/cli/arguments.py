@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from vae.cli.agent import without_hyphens
 from vae.config import refuse_password
 from vae.config.quoting import as_readable, literal, override, typed_value
 from vae.config.resume import parse_resume
@@ -20,13 +21,14 @@ _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 def expand(arguments: Sequence[str]) -> list[str]:
     """The command line with every short form replaced by the overrides that it stands for.
 
-    `sweep.KEY=...` stands for `hydra.sweeper.KEY=...`, `experiment=FILE.yaml` for what the file holds, and
-    `trainer.resume=DIR` for that run's own overrides and folder. Raises UserError for a file or folder that cannot be
-    used.
+    `sweep.KEY=...` stands for `hydra.sweeper.KEY=...`, `experiment=FILE.yaml` for what the file holds,
+    `trainer.resume=DIR` for that run's own overrides and folder, and `--KEY=VALUE`, as a W&B agent writes it, for
+    `KEY=VALUE`. Raises UserError for a file or folder that cannot be used.
 
     >>> expand(["sweep.n_trials=4", "data=digits"])
     ['hydra.sweeper.n_trials=4', 'data=digits']
     """
+    arguments = without_hyphens(arguments)
     for argument in arguments:
         key, _, value = argument.partition("=")
         refuse_password(value, key)
