@@ -41,7 +41,9 @@ def test_a_study_gets_a_workspace_a_report_and_a_sweep_page(
     server: WandbServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.runs |= {name: Run(name, "vae-sweeps") for name in RUNS}
-    workspace, report, sweep = publish(STUDY)
+    links = publish(STUDY)
+    assert [link.shows for link in links] == ["workspace", "report", "sweep"]
+    workspace, report, sweep = (link.url for link in links)
     assert capsys.readouterr() == ("", "")
     project = f"{server.url}/{ENTITY}/vae-sweeps"
     assert workspace.startswith(f"{project}?nw=")

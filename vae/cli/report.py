@@ -45,6 +45,8 @@ def upload_runs(study: str) -> None:
     if done.failed:
         raise UserError(str(done))
     print(done)
+    for link in done.links:
+        print(link)
 
 
 def publish_pages(study: str) -> None:
@@ -54,8 +56,8 @@ def publish_pages(study: str) -> None:
     from vae.tracking.wandb.workspace import publish
 
     folder = find_folder(study)
-    for url in publish(published_study(read_records(folder), folder)):
-        print(f"W&B {url}")
+    for link in publish(published_study(read_records(folder), folder)):
+        print(link)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from vae.report.watch import REPORT_FILE, WRITE_EVERY_SECONDS
+from vae.tracking.wandb.addresses import group_links
 
 _LAST_WRITE_SECONDS = 120.0
 
@@ -26,7 +27,7 @@ class LiveReport:
     Args:
         folder: The folder of the multirun.
         every_seconds: How often the report is written; 0: only at the end, None: never.
-        say: Is told, at the end, where the report is, or why there is none.
+        say: Is told, at the end, where the report is, or why there is none, and where the runs are in W&B.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class LiveReport:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        for link in group_links(self.folder):
+            self._say(str(link))
         if self._process is None:
             return
         try:

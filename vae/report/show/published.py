@@ -10,6 +10,7 @@ from vae.nested import without_resolvers
 from vae.report.read.records import Records
 from vae.run.folder import read_config, read_sweep
 from vae.sweep.attributes import WANDB_ID
+from vae.tracking.wandb.addresses import pages_below
 from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric
 
 
@@ -33,7 +34,10 @@ def published_study(records: Records, folder: Path) -> PublishedStudy:
 
 
 def _project(folder: Path) -> Project:
-    """The project named in the sweep's config, else in that of any of its runs."""
+    """The project that a run recorded when it was tracked, else that of the sweep's config, or of any run's."""
+    for page in pages_below(folder):
+        if page.get("project"):
+            return Project(str(page["project"]), page.get("entity"))
     sweep = read_sweep(folder)
     if project := without_resolvers(sweep, "tracking.project"):
         return Project(str(project), without_resolvers(sweep, "tracking.entity"))

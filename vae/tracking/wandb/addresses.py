@@ -1,10 +1,16 @@
 """Addresses of pages in W&B, with what they show; and addresses and messages without the secrets in them."""
 
+import json
 import os
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+PAGE = "wandb_page.json"
+"""File in a run's folder: project, entity and group, and the addresses of its pages where it was online."""
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _SHORTEST_SECRET = 4
@@ -44,6 +50,33 @@ def group_link(project: str, group: str) -> Link:
 def sweep_link(project: str, sweep: str) -> Link:
     """The page of a sweep, of a project given by its page's address."""
     return Link("sweep", f"{project}/sweeps/{quote(sweep, safe='')}")
+
+
+def run_link(project: str, run: str) -> Link:
+    """The page of a run, of a project given by its page's address."""
+    return Link("run", f"{project}/runs/{quote(run, safe='')}")
+
+
+def pages_below(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """What the runs at or below a folder have recorded of their pages; a damaged file counts as none."""
+    for file in sorted([folder / PAGE, *folder.glob(f"*/{PAGE}")]):
+        try:
+            page = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(page, dict):
+            yield page
+
+
+def group_links(folder: Path) -> list[Link]:
+    """The pages of the groups of runs at or below a folder that were online; a study has one."""
+    urls = [links.get("group") for page in pages_below(folder) if isinstance(links := page.get("links"), dict)]
+    return [Link("group", url) for url in dict.fromkeys(urls) if isinstance(url, str) and _is_page(url)]
+
+
+def _is_page(url: str) -> bool:
+    """Whether a recorded address can be shown: what comes from a file is data."""
+    return url.startswith(("https://", "http://")) and url.isprintable() and " " not in url and not has_login(url)
 
 
 def without_login(url: str) -> str:

@@ -15,8 +15,6 @@ from vae.tracking.wandb.environment import said
 
 RUN_ID = "wandb_run_id"
 """File in a run's folder with its id in W&B. Locked while the run is running."""
-PAGE = "wandb_page.json"
-"""File in a run's folder: project, entity and group, and the addresses of its pages where it was online."""
 NAME_LENGTH, TAG_LENGTH = 128, 64
 """The longest that W&B accepts, in characters."""
 _ID_LENGTH = 128

@@ -12,8 +12,8 @@ from vae.config.schema import WandbConfig
 from vae.errors import Pruned
 from vae.files import write_whole
 from vae.tracking.protocols import Tracker
-from vae.tracking.wandb.addresses import Link, group_link, redacted, sweep_link
-from vae.tracking.wandb.identity import PAGE, RUN_ID, RunIdentity, RunPlace, run_id
+from vae.tracking.wandb.addresses import PAGE, Link, group_link, redacted, sweep_link
+from vae.tracking.wandb.identity import RUN_ID, RunIdentity, RunPlace, run_id
 from vae.tracking.wandb.server import end_service, first_line, quiet, remember_unreachable
 from vae.tracking.wandb.start import Start, start
 from vae.tracking.wandb.sync import hold, mark_synced

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from vae.errors import UserError
+from vae.tracking.wandb.addresses import Link, group_link, group_links, pages_below, project_url, run_link
 from vae.tracking.wandb.identity import RUN_ID
 from vae.tracking.wandb.log import drop_cut_record
-from vae.tracking.wandb.server import api
+from vae.tracking.wandb.server import api, quiet
 
 try:
     import fcntl
@@ -22,6 +23,7 @@ except ImportError:  # not on this system: running and killed runs cannot be tol
 STALL_SECONDS = 300.0
 AT_ONCE = 4
 _POLL_SECONDS = 0.2
+_MOST_LINKS = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Synced:
     """How many were on the server already."""
     running: tuple[Path, ...] = ()
     """Left out, because their runs are still running."""
+    links: tuple[Link, ...] = ()
+    """The pages of what is on the server: of groups, and of runs that have none."""
 
     def __str__(self) -> str:
         parts = [f"{len(self.synced)} synced"]
@@ -62,11 +66,26 @@ def sync(folder: Path, stall_seconds: float = STALL_SECONDS) -> Synced:
     running = tuple(part for part in waiting if is_running(part))
     waiting = [part for part in waiting if part not in running]
     before = len(parts) - len(waiting) - len(running)
+    links = group_links(folder)
     if waiting:
-        api()
+        client = api()
         upload(waiting, stall_seconds)
+        links = _links(folder, client) or links
     done = tuple(part for part in waiting if is_synced(part))
-    return Synced(done, tuple(part for part in waiting if part not in done), before, running)
+    failed = tuple(part for part in waiting if part not in done)
+    return Synced(done, failed, before, running, tuple(links[:_MOST_LINKS]))
+
+
+def _links(folder: Path, client: Any) -> list[Link]:
+    """Where the runs at or below a folder are on the server: also of runs that were offline, which cannot know it."""
+    found = []
+    for page in pages_below(folder):
+        entity, project = page.get("entity") or client.default_entity, page.get("project")
+        run, group = page.get("id"), page.get("group")
+        if entity and project and run:
+            url = project_url(quiet().setup().settings.app_url, str(entity), str(project))
+            found.append(group_link(url, str(group)) if group else run_link(url, str(run)))
+    return list(dict.fromkeys(found))
 
 
 def parts_below(folder: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vae.errors import UserError
+from vae.tracking.wandb.addresses import Link, group_link, sweep_link, without_login
 from vae.tracking.wandb.server import api, first_line
 
 PICTURES = ("samples", "reconstructions", "latent_plane", "latent_pca", "curves")
@@ -49,7 +50,6 @@ class PublishedStudy:
     """What W&B is told of a study; its runs must be on the server already."""
 
     name: str
-    """Also the runs' group."""
     project: Project
     target: TargetMetric
     swept: Mapping[str, Mapping[str, Any]]
@@ -57,10 +57,12 @@ class PublishedStudy:
     run_ids: Sequence[str]
     best_run_id: str | None = None
     notes: str = ""
+    group: str | None = None
+    """The runs' group; None: the one that they have on the server."""
 
 
-def publish(study: PublishedStudy) -> list[str]:
-    """Makes all three on the server; returns the addresses of workspace, report and sweep page.
+def publish(study: PublishedStudy) -> list[Link]:
+    """Makes all three on the server; returns the runs' group, the workspace, the report and the sweep page.
 
     Runs that already have a sweep page stay on it. Raises UserError without a server, a key or the extra, and where
     runs have not been synced.
@@ -84,13 +86,15 @@ def publish(study: PublishedStudy) -> list[str]:
         study = replace(study, project=replace(study.project, entity=study.project.entity or client.default_entity))
         try:
             runs = _runs(client, study)
+            study = replace(study, group=study.group or runs[0].group or study.name)
             sweep_id = _sweep_of(runs) or _make_sweep(study)
             workspace = _workspace(workspaces, reports, study).save()
             report = _report(reports, study).save()
         except (wandb.errors.Error, ValueError, TypeError, OSError, RuntimeError) as error:
             raise UserError(f"W&B: {study.name} could not be published ({first_line(error)}).") from error
-        project_url = runs[0].url.partition("/runs/")[0]
-        return [workspace.url, report.url, f"{project_url}/sweeps/{sweep_id}"]
+        project_url = without_login(runs[0].url.partition("/runs/")[0])
+        made = [Link("workspace", workspace.url), Link("report", report.url), sweep_link(project_url, sweep_id)]
+        return [*([group_link(project_url, runs[0].group)] if runs[0].group else []), *made]
 
 
 def _runs(client: Any, study: PublishedStudy) -> list[Any]:
@@ -205,7 +209,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
         sections=sections,
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=SHOWN_RUNS),
         runset_settings=workspaces.RunsetSettings(
-            filters=[workspaces.Metric("Group") == study.name],
+            filters=[workspaces.Metric("Group") == study.group],
             order=[workspaces.Ordering(workspaces.Summary(study.target.name), ascending=study.target.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
@@ -224,7 +228,7 @@ def _report(reports: Any, study: PublishedStudy) -> Any:
     def runset() -> Any:
         colours = {study.best_run_id: reports.RunSettings(color=BEST_COLOUR)} if study.best_run_id else {}
         order = [reports.OrderBy(reports.SummaryMetric(target.name), ascending=target.minimised)]
-        filters = f"Metric('Group') = '{study.name}'"
+        filters = f"Metric('Group') = {study.group!r}"
         return reports.Runset(
             where.entity, where.name, name=study.name, filters=filters, order=order, run_settings=colours
         )
