@@ -48,7 +48,7 @@ def read(arguments: list[str]) -> dict[str, Any]:
 def same(found: Any, value: Any) -> bool:
     """Equal in value, and in type but for a text that looks like a number, which the schema turns back into one."""
     if isinstance(value, str) and not isinstance(found, str):
-        return str(found) == value or float(found) == float(value)
+        return str(found).lower() == value.lower() or float(found) == float(value)
     return bool(found == value) and type(found) is type(value)
 
 

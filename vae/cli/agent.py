@@ -48,7 +48,7 @@ HYDRAS: Mapping[str, bool] = {
 """Hydra's own options -> whether a value follows."""
 _KEYS = {*SCHEMA, *(field.name for field in fields(RunConfig)), "experiment", "sweep", "hydra"}
 _KEY = re.compile(r"[+~]{0,2}([A-Za-z_]\w*)[\w./@:+-]*")
-_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE | re.ASCII)
 
 
 def without_hyphens(arguments: Sequence[str]) -> list[str]:

@@ -57,8 +57,6 @@ class PublishedStudy:
     run_ids: Sequence[str]
     best_run_id: str | None = None
     notes: str = ""
-    group: str | None = None
-    """The runs' group; None: the one that they have on the server."""
 
 
 def publish(study: PublishedStudy) -> list[Link]:
@@ -86,10 +84,10 @@ def publish(study: PublishedStudy) -> list[Link]:
         study = replace(study, project=replace(study.project, entity=study.project.entity or client.default_entity))
         try:
             runs = _runs(client, study)
-            study = replace(study, group=study.group or runs[0].group or study.name)
+            group = runs[0].group or study.name
             sweep_id = _sweep_of(runs) or _make_sweep(study)
-            workspace = _workspace(workspaces, reports, study).save()
-            report = _report(reports, study).save()
+            workspace = _workspace(workspaces, reports, study, group).save()
+            report = _report(reports, study, group).save()
         except (wandb.errors.Error, ValueError, TypeError, OSError, RuntimeError) as error:
             raise UserError(f"W&B: {study.name} could not be published ({first_line(error)}).") from error
         project_url = without_login(runs[0].url.partition("/runs/")[0])
@@ -196,7 +194,7 @@ def _column(reports: Any, key: str, given: Mapping[str, Any]) -> Any:
     return reports.SummaryMetric(key) if _is_group(key, given) else reports.Config(key)
 
 
-def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
+def _workspace(workspaces: Any, reports: Any, study: PublishedStudy, group: str) -> Any:
     best = [study.best_run_id] if study.best_run_id else []
     sections = [
         workspaces.Section(name=name, panels=panels, is_open=True, pinned=i == 0)
@@ -209,7 +207,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy) -> Any:
         sections=sections,
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=SHOWN_RUNS),
         runset_settings=workspaces.RunsetSettings(
-            filters=[workspaces.Metric("Group") == study.group],
+            filters=[workspaces.Metric("Group") == group],
             order=[workspaces.Ordering(workspaces.Summary(study.target.name), ascending=study.target.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
             pinned_runs=best,
@@ -222,13 +220,13 @@ def _pinned(key: str, given: Mapping[str, Any]) -> str:
     return f"summary:{key}" if _is_group(key, given) else f"config:{key}"
 
 
-def _report(reports: Any, study: PublishedStudy) -> Any:
+def _report(reports: Any, study: PublishedStudy, group: str) -> Any:
     where, target = study.project, study.target
 
     def runset() -> Any:
         colours = {study.best_run_id: reports.RunSettings(color=BEST_COLOUR)} if study.best_run_id else {}
         order = [reports.OrderBy(reports.SummaryMetric(target.name), ascending=target.minimised)]
-        filters = f"Metric('Group') = {study.group!r}"
+        filters = f"Metric('Group') = {group!r}"
         return reports.Runset(
             where.entity, where.name, name=study.name, filters=filters, order=order, run_settings=colours
         )
