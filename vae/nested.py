@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-_REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
+REFERENCE = re.compile(r"\$\{(\w+(?:\.\w+)*)\}")
 """An interpolation that names another key, and calls nothing."""
 
 
@@ -47,9 +47,9 @@ def without_resolvers(tree: Mapping[str, Any], key: str, depth: int = 8) -> Any:
     value = select(tree, key)
     if not isinstance(value, str) or "${" not in value:
         return value
-    parts = [without_resolvers(tree, name, depth - 1) for name in _REFERENCE.findall(value)] if depth else []
+    parts = [without_resolvers(tree, name, depth - 1) for name in REFERENCE.findall(value)] if depth else []
     filled = iter(parts)
-    text = _REFERENCE.sub(lambda _: str(next(filled, None)), value)
+    text = REFERENCE.sub(lambda _: str(next(filled, None)), value)
     return None if None in parts or not parts or "${" in text else text
 
 

@@ -4,6 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from vae.cli.arguments import expand, overrides_from
+from vae.config.trust import Trust
 from vae.errors import UserError
 
 
@@ -12,7 +13,7 @@ def test_short_forms_are_expanded_and_the_rest_is_left_alone(tmp_path):
     file.write_text("defaults:\n- override /model: mlp\nmodel:\n  latent_size: 7\nseed: 1\n")
     arguments = ["-m", "sweep=tpe", "sweep.n_trials=3", f"experiment={file}", "experiment=classic", "optimizer.lr=1"]
     assert expand(arguments) == [
-        "-m",
+        "--multirun",
         "sweep=tpe",
         "hydra.sweeper.n_trials=3",
         "model=mlp",
@@ -26,7 +27,7 @@ def test_short_forms_are_expanded_and_the_rest_is_left_alone(tmp_path):
 def test_parameters_of_an_own_model_are_added(tmp_path):
     file = tmp_path / "best.yaml"
     file.write_text("model:\n  name: mine:deep\n  parameters:\n    width: 32\n    sizes: [1, 2]\n")
-    assert overrides_from(file) == [
+    assert overrides_from(file, Trust(everything=True)) == [
         "model.name='mine:deep'",
         "++model.parameters.width=32",
         "++model.parameters.sizes=[1,2]",
@@ -41,7 +42,7 @@ def test_every_value_survives_the_way_through_a_file_and_the_grammar(tmp_path, v
 
     file = tmp_path / "x.yaml"
     OmegaConf.save(OmegaConf.create({"a": {"b": value}}), file)
-    (override,) = overrides_from(file)
+    (override,) = overrides_from(file, Trust(everything=True))
     parsed = OverridesParser.create().parse_override(override)
     assert parsed.key_or_group == "a.b"
     assert parsed.value() == value

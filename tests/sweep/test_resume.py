@@ -169,7 +169,7 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on(program, how):
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + how, output
     assert not any("lost" in trial.user_attrs for trial in app.study().trials)
-    assert "of 12 trials; nothing is lost. Resume with the same command." in output
+    assert "of 12 trials; nothing is lost. Go on with: " in output
     assert "Traceback" not in output
     assert not psutil.wait_procs(workers, timeout=30)[1]
     assert "RUNNING" not in app.states(), "what was running is back in the queue"

@@ -1,20 +1,30 @@
 """Expands the short forms of the command line before Hydra sees them."""
 
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from vae.cli.agent import without_hyphens
 from vae.config import refuse_password
-from vae.config.quoting import as_readable, literal, override, typed_value
-from vae.config.resume import parse_resume
+from vae.config.command_line import missing_options
+from vae.config.quoting import as_readable, command, literal, override, typed_value
+from vae.config.resume import Resume, parse_resume
+from vae.config.trust import Trust
 from vae.errors import UserError
 from vae.nested import flatten
-from vae.run.folder import read_overrides
+from vae.run.command import COMMAND_FILE
+from vae.run.folder import has_command, read_command
 from vae.run.job import LATEST
 
 MULTIRUN = {"-m", "--multirun"}
+_SEARCH = ("sweep=", "hydra/sweeper=")
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
 
@@ -32,24 +42,50 @@ def expand(arguments: Sequence[str]) -> list[str]:
     for argument in arguments:
         key, _, value = argument.partition("=")
         refuse_password(value, key)
-    expanded = [each for argument in arguments for each in _expanded(argument)]
-    return [as_readable(argument) for argument in _with_recorded(expanded)]
+    options, typed = split_options(arguments)
+    trust = Trust.of_command(typed)
+    expanded = [as_readable(each) for argument in typed for each in _expanded(argument, trust)]
+    if MULTIRUN.isdisjoint(options):
+        return _with_recorded(options, expanded, trust)
+    _refuse_folder(expanded)
+    is_search = any(each.startswith(_SEARCH) for each in expanded)
+    return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
 
 
-def _expanded(argument: str) -> list[str]:
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options, each as one word, and the overrides: they may be typed in any order.
+
+    >>> split_options(["seed=1", "-m", "--config-dir", "mine", "model=big"])
+    (['--multirun', '--config-dir=mine'], ['seed=1', 'model=big'])
+    """
+    if not any(argument.startswith("-") for argument in arguments):
+        return [], list(arguments)
+    read = vars(get_args_parser().parse_intermixed_args(list(arguments)))
+    overrides: list[str] = read.pop("overrides")
+    names = {f"--{name.replace('_', '-')}": value for name, value in read.items() if value not in (None, False)}
+    return [name if value is True else f"{name}={value}" for name, value in names.items()], overrides
+
+
+def _expanded(argument: str, trust: Trust) -> list[str]:
     if argument.startswith(_SWEEP):
         return [f"hydra.sweeper.{argument.removeprefix(_SWEEP)}"]
     if argument.startswith(_EXPERIMENT) and argument.rstrip("'\"").endswith((".yaml", ".yml")):
         file = typed_value(argument)
-        return overrides_from(Path(file)) if isinstance(file, str) else [argument]
+        return overrides_from(Path(file), trust) if isinstance(file, str) else [argument]
     return [argument]
 
 
-def overrides_from(path: Path) -> list[str]:
-    """The overrides that stand for an overlay such as a sweep's best.yaml: its config groups, then its values."""
+def overrides_from(path: Path, trust: Trust) -> list[str]:
+    """The overrides that stand for an overlay such as a sweep's best.yaml: its config groups, then its values.
+
+    Raises UserError for a file that cannot be used, and for what is in it without being trusted.
+    """
     if not path.is_file():
         raise UserError(f"experiment={path}: there is no such file. A sweep leaves best.yaml in multirun/STUDY/.")
-    overlay = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    try:
+        overlay = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except Exception as error:  # a parser may raise anything
+        raise UserError(f"experiment={path} cannot be read as YAML ({str(error).splitlines()[0]}).") from error
     if not isinstance(overlay, dict):
         raise UserError(f"experiment={path}: not an overlay, which is a mapping of keys to values.")
     choices = []
@@ -61,8 +97,11 @@ def overrides_from(path: Path) -> list[str]:
                 "Put the file into conf/experiment/ and give its name."
             )
         choices.append(f"{str(name).removeprefix('override /')}={option}")
+    overlay.pop("trust", None)  # which only a command may say
     values = flatten(overlay, keep_empty=True)
-    return [*choices, *(override(_as_override(key), value) for key, value in values.items())]
+    overrides = [*choices, *(override(_as_override(key), value) for key, value in values.items())]
+    replace(trust, keys=()).check_overrides(overrides, f"experiment={path}")
+    return overrides
 
 
 def _as_override(key: str) -> str:
@@ -70,19 +109,60 @@ def _as_override(key: str) -> str:
     return f"++{key}" if key.startswith("model.parameters.") else key
 
 
-def _with_recorded(arguments: list[str]) -> list[str]:
+def _with_recorded(options: list[str], arguments: list[str], trust: Trust) -> list[str]:
     """With `trainer.resume=DIR`: that run's own overrides, then those given now, and that run's folder.
 
-    `true` is results/latest. In a multirun the key is left to the trials, which have folders of their own.
+    `true` is results/latest.
     """
-    requests = [typed_value(argument) for argument in arguments if argument.startswith(_RESUME)]
-    resume = parse_resume(requests[-1] if requests else False)
-    if not resume.wanted or not MULTIRUN.isdisjoint(arguments):
-        return arguments
+    resume = _resume_in(arguments)
+    if not resume.wanted:
+        return [*options, *arguments]
     folder = (resume.folder or LATEST).resolve()
-    if not (folder / "checkpoint.pt").is_file() or not (folder / ".hydra" / "overrides.yaml").is_file():
-        raise UserError(f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt or no .hydra/.")
-    recorded = [each for each in read_overrides(folder) if not each.startswith(_RESUME)]
+    if not (folder / "checkpoint.pt").is_file() or not has_command(folder):
+        raise UserError(
+            f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt, or neither {COMMAND_FILE} "
+            "nor .hydra/, which say how it was started."
+        )
+    asked = read_command(folder)
+    missing = missing_options(asked.options, [*options, *arguments])
+    if missing and not trust.everything:
+        raise UserError(
+            f"trainer.resume: the run in {folder} was started with {command(missing)}, where a part of its config is. "
+            "Add that to this command, or trust=true."
+        )
+    trust.check_overrides(asked.overrides, f"trainer.resume: the run in {folder}")
     rest = [argument for argument in arguments if not argument.startswith(_RESUME)]
     own = literal(str(folder))
-    return [*recorded, *rest, override("trainer.resume", own), override("hydra.run.dir", own)]
+    where = [override("trainer.resume", own), override("hydra.run.dir", own)]
+    found = [each for each in missing if each.startswith("--")]
+    return [*options, *found, *(each for each in missing if each not in found), *asked.overrides, *rest, *where]
+
+
+def _resume_in(arguments: Sequence[str]) -> Resume:
+    requests = [typed_value(argument) for argument in arguments if argument.startswith(_RESUME)]
+    return parse_resume(requests[-1] if requests else False)
+
+
+def _refuse_folder(arguments: Sequence[str]) -> None:
+    """Raises UserError where a multirun is to resume one folder: its jobs have folders of their own."""
+    folder = _resume_in(arguments).folder
+    if folder:
+        raise UserError(
+            f"trainer.resume={folder}: a folder is resumed by a command without -m. The command that began a multirun "
+            "goes on with it, and trainer.resume=true lets each of its jobs go on in its own folder."
+        )
+
+
+def _in_one_order(argument: str) -> str:
+    """`x=shuffle(1,2,3)` of a grid, with its values in an order that is the same whenever the command is given."""
+    try:
+        parsed = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return argument
+    sweep = parsed.value()
+    if not isinstance(sweep, ChoiceSweep | RangeSweep) or not sweep.shuffle:
+        return argument
+    sweep.shuffle = False
+    values = list(parsed.sweep_string_iterator())
+    random.Random(argument).shuffle(values)
+    return f"{parsed.get_key_element()}={','.join(values)}"

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from vae.cli.exits import mistakes_explained
 from vae.config import describe, lookup, one_of
 from vae.config.schema import EvaluationConfig
+from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
 from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
@@ -48,6 +49,8 @@ Measures the best model of a finished run, and draws its latent space. In nats p
   device=NAME        auto, cpu, cuda, cuda:N, mps
   data.path=PATH     where the run's own images lie now, if data.path has been moved; they must be the same images
   data.root=FOLDER   the same for data.root
+  trust=true         also where the run's config names code of somebody's own, such as model.name=my_lab:net; that
+                     argument instead allows this name only
 {keys}
 
 Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one.
@@ -69,20 +72,23 @@ def main() -> None:
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
-    """Reads `KEY=VALUE` arguments: run, k, split, device, places of data, the fields of `EvaluationConfig`.
+    """Reads `KEY=VALUE` arguments: run, k, split, device, places of data, trust, the fields of `EvaluationConfig`.
 
     Raises UserError.
     """
-    known = {"run", "k", "split", "device", *PLACES, *(f.name for f in fields(EvaluationConfig))}
+    allowing = ("trust", *FACTORY_KEYS)
+    known = {"run", "k", "split", "device", *allowing, *PLACES, *(f.name for f in fields(EvaluationConfig))}
     paths, rest = {"run": str(LATEST)}, []
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or key not in known:
             problem = "no such key" if equals else "KEY=VALUE is expected"
             raise UserError(f"vae-eval: {argument}: {problem}. {one_of(key, known)}")
+        if key in FACTORY_KEYS and ":" not in value:
+            raise UserError(f"vae-eval: {argument}: only allows a module:factory that the run's config names.")
         if key in ("run", *PLACES):
             paths[key] = value  # as it was typed: a path is not YAML
-        else:
+        elif key not in allowing:
             rest.append(argument)
     given = OmegaConf.from_dotlist(rest)
     if "k" in given:
@@ -100,7 +106,8 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
     if settings.nll_samples < 0:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
     places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
-    return EvaluationRequest(Path(paths["run"]), split, device, settings, list(map(str, given)), places)
+    trust = replace(Trust.of_command(arguments), keys=())
+    return EvaluationRequest(Path(paths["run"]), split, device, settings, list(map(str, given)), places, trust)
 
 
 def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:

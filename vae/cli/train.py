@@ -5,6 +5,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -18,7 +19,10 @@ from vae.cli.help import help_text
 from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
+from vae.config.command_line import config_options
 from vae.errors import Pruned, StorageError, UserError
+from vae.nested import select
+from vae.run.folder import read_sweep
 
 register()
 ConfigStore.instance().store(
@@ -39,16 +43,17 @@ def job(cfg: DictConfig) -> float:
     context = HydraConfig.get()
     overrides = list(context.overrides.task)
     folder = Path(context.runtime.output_dir)
+    place: dict[str, Any] = {"options": config_options(context, conf_dir()), "home": Path(context.runtime.cwd)}
     if context.mode == RunMode.MULTIRUN:
         number, swept = int(context.job.num), swept_keys(Path(context.sweep.dir))
         try:
-            return train_and_test(typed(cfg), Job(folder, number, overrides, swept))
+            return train_and_test(typed(cfg), Job(folder, number, overrides, swept, **place))
         except Pruned:
             if os.environ.get("VAE_TRIAL"):
                 raise  # for the sweep, which records it in the study
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
     try:
-        return train_and_test(typed(cfg), Job(folder, None, overrides))
+        return train_and_test(typed(cfg), Job(folder, None, overrides, **place))
     except UserError as error:
         fail(error)  # before Hydra adds lines of its own
 
@@ -58,8 +63,7 @@ def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
     """Keys that a plain grid gives several values, from what Hydra recorded before its first job."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    recorded = sweep_dir / "multirun.yaml"
-    overrides = OmegaConf.load(recorded).hydra.overrides.task if recorded.is_file() else []
+    overrides = select(read_sweep(sweep_dir), "hydra.overrides.task") or []
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return tuple(override.key_or_group for override in parsed if override.is_sweep_override())
 

@@ -77,6 +77,19 @@ def literal(text: str) -> str:
     return _INTERPOLATION.sub(lambda match: f"{match[1] * 2}\\${{", text)
 
 
+def as_data(tree: Any) -> Any:
+    r"""A nested config of plain values in which OmegaConf sees no interpolation: what comes from a file is data.
+
+    >>> as_data({"notes": "${oc.env:HOME}", "sizes": [1, 2]})
+    {'notes': '\\${oc.env:HOME}', 'sizes': [1, 2]}
+    """
+    if isinstance(tree, Mapping):
+        return {key: as_data(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [as_data(value) for value in tree]
+    return literal(tree) if isinstance(tree, str) else tree
+
+
 def as_readable(argument: str) -> str:
     """A typed override whose value Hydra's grammar cannot read, with the value as the text that it is.
 

@@ -11,6 +11,7 @@ from vae.nested import differing, flatten
 MAY_DIFFER = (
     "notes",
     "study",
+    "trust",
     "tracking",
     "evaluation",
     "data.eval_batch_size",

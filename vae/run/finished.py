@@ -10,6 +10,7 @@ from rich.console import Console
 
 from vae.config import RunConfig, record_of
 from vae.config.schema import DataConfig, EvaluationConfig, WandbConfig
+from vae.config.trust import Trust
 from vae.data import Splits, load_splits
 from vae.errors import UserError
 from vae.evaluation import check_measurable, why_no_likelihood
@@ -38,6 +39,8 @@ class EvaluationRequest:
     """Keys of the settings that the user gave; the others are defaults, left out where a run does not allow them."""
     places: Mapping[str, str] = field(default_factory=dict)
     """`path` and `root` of data that have been moved since."""
+    trust: Trust = field(default_factory=Trust)
+    """What the run's config may name."""
 
 
 def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dict[str, Any], int]:
@@ -46,7 +49,7 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     The values are also written into the run's folder, and to its page in W&B if it has one. Raises UserError.
     """
     folder, split = request.folder, request.split
-    model, config, state = load_with_config(folder)
+    model, config, state = load_with_config(folder, request.trust)
     config = replace(config, data=moved(config.data, request.places))
     splits = data_of(folder, config)
     check_same_images(folder, state, splits)

@@ -13,12 +13,15 @@ from typing import Any, TypeVar
 
 import yaml
 
-from vae.nested import flatten
+from vae.config.command_line import SEARCH_PATH
+from vae.nested import bare, flatten
+from vae.run.command import COMMAND_FILE, Command
 from vae.tracking.json_lines import scan_rows
 
 Scalar = str | int | float | bool | None
 METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
 """The files that a run writes first and last."""
+_OF_ONE_COMMAND = ("trainer.resume", "trust")
 POINTS_PER_CURVE = 200
 """A longer curve is thinned to about this many points, as many as a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
@@ -88,9 +91,27 @@ def read_config(folder: Path) -> dict[str, Scalar]:
     return _parsed(folder / ".hydra" / "config.yaml", _flat_scalars, {})
 
 
+def has_command(folder: Path) -> bool:
+    """Whether a run's folder says how it was asked for."""
+    return any((folder / name).is_file() for name in (COMMAND_FILE, ".hydra/overrides.yaml"))
+
+
+def read_command(folder: Path) -> Command:
+    """How the run was asked for, from command.json, or from `.hydra/` of an older run; empty if neither. Never raises.
+
+    What decides only about one command is left out: what it resumed, and what it trusted.
+    """
+    asked: dict[str, Any] = _parsed(folder / COMMAND_FILE, json.loads, {})
+    hydra: list[str] = _parsed(folder / ".hydra" / "hydra.yaml", _options_of, [])
+    overrides = asked.get("overrides", _parsed(folder / ".hydra" / "overrides.yaml", _yaml, []))
+    options = asked.get("options", hydra)
+    lists = [list(map(str, given)) if isinstance(given, list) else [] for given in (overrides, options)]
+    return Command([each for each in lists[0] if bare(each).partition("=")[0] not in _OF_ONE_COMMAND], lists[1])
+
+
 def read_overrides(folder: Path) -> list[str]:
-    """The run's own overrides as they were typed, from `.hydra/overrides.yaml`; [] if there are none. Never raises."""
-    return list(map(str, _parsed(folder / ".hydra" / "overrides.yaml", _yaml, [])))
+    """The run's own overrides; [] if there are none. Never raises."""
+    return read_command(folder).overrides
 
 
 def read_sweep(folder: Path) -> dict[str, Any]:
@@ -129,6 +150,16 @@ def pictures_of(folder: Path) -> dict[str, Path]:
 
 def _yaml(text: str) -> Any:
     return yaml.load(text, Loader=_LOADER)
+
+
+def _options_of(text: str) -> list[str]:
+    """The options that `.hydra/hydra.yaml` shows, where an older run has recorded no command."""
+    hydra = _yaml(text)["hydra"]
+    sources = hydra["runtime"]["config_sources"]
+    folders = [f"--config-dir={source['path']}" for source in sources if source["provider"] == "command-line"]
+    name = hydra["job"]["config_name"]
+    paths = [each for each in hydra["overrides"]["hydra"] if bare(each).partition("=")[0] == SEARCH_PATH]
+    return [*folders, *([] if name == "config" else [f"--config-name={name}"]), *paths]
 
 
 def _flat_scalars(text: str) -> dict[str, Scalar]:

@@ -30,11 +30,15 @@ class Job:
     """Keys whose values differ between the runs of a multirun."""
     confirms: int | None = None
     """The trial that this run repeats with a fresh seed; None: it repeats none."""
+    options: list[str] = field(default_factory=list)
+    """Where its config is, as `vae.config.command_line.config_options` says it."""
+    home: Path = field(default_factory=Path.cwd)
+    """The directory in which its command was given."""
 
     @property
     def shown(self) -> str:
-        """The folder, relative to the working directory."""
-        return os.path.relpath(self.folder)
+        """The folder, relative to the directory of the command."""
+        return os.path.relpath(self.folder, self.home)
 
 
 def link_latest(folder: Path) -> bool:

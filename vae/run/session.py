@@ -13,6 +13,7 @@ from vae.data import Batches
 from vae.errors import Pruned, StorageError
 from vae.files import writing
 from vae.nested import bare, flatten
+from vae.run.command import Command, resume_command, write_command
 from vae.run.console import EpochBar, EpochLines
 from vae.run.findings import examine, scalars
 from vae.run.header import header
@@ -51,6 +52,7 @@ class Session:
         self._record = flatten(record_of(config))
         self._swept = swept_values(self._record, job.overrides, job.swept)
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._asked = Command(job.overrides, job.options)
         self._facts: dict[str, Any] = {}
         self._is_latest = False
 
@@ -64,6 +66,7 @@ class Session:
             **git_state(),
             **machine_facts(),
         }
+        write_command(job.folder, self._asked)
         trackers: list[Tracker] = [JsonLines.open(job.folder, history)]
         self._say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
@@ -127,7 +130,7 @@ class Session:
             self._say(reason)
         if state == RunState.INTERRUPTED and self._job.trial is None and kept is not None:
             nothing_lost = "Nothing is lost. " if kept == progress.epoch else ""
-            self._say(f"{nothing_lost}Resume with: python -m vae trainer.resume={shown}")
+            self._say(f"{nothing_lost}Resume with: {resume_command(shown, self._asked)}")
 
     def _draw_latents(self, epoch: int) -> None:
         """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""

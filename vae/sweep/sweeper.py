@@ -32,7 +32,7 @@ from vae.sweep.study.opening import open_study
 from vae.sweep.study.owners import owner_name
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
-from vae.sweep.terminal.commands import command_line
+from vae.sweep.terminal.commands import command_line, go_on_command
 from vae.sweep.terminal.last_words import sum_up
 from vae.sweep.terminal.table import Board, headline
 from vae.sweep.terminal.words import space_text
@@ -109,6 +109,7 @@ class _Sweep:
         settings, folder, total = self.setup.settings, self.setup.place.folder, self.setup.policy.goal.total
         board = self._board(self.ledger, total)
         say = board.console.print
+        go_on = go_on_command(self.setup.program.config)
         say(self._headline(board.width))
         interrupted = False
         # The engine stops between two of its steps, never during a transaction; a job of this process is interrupted.
@@ -127,7 +128,7 @@ class _Sweep:
                 interrupted = isinstance(error, KeyboardInterrupt) or end.first is not None
                 if not interrupted:
                     raise
-                say(f"\nstopped{self._how_far()}; nothing is lost. Resume with the same command.")
+                say(f"\nstopped{self._how_far()}; nothing is lost. Go on with: {go_on}")
             finally:
                 if not self.ledger.patience.is_away():
                     sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)

@@ -42,6 +42,9 @@ class RunConfig:
     """Seed of weights, batches and noise."""
     study: str = "${now:%Y-%m-%d_%H-%M-%S}"
     """Name of a multirun: its folder under multirun/ and its W&B group."""
+    trust: bool = False
+    """Take from a recorded config (trainer.resume=DIR, experiment=FILE.yaml) also what could run code: a user's own
+    my_package.module:factory, settings of Hydra, resolvers. Said on the command line only."""
     notes: str = ""
     """A line about the purpose of the run; kept with the run and in W&B."""
 

@@ -15,7 +15,16 @@ from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, 
 from vae.states import RunState
 
 OBJECTIVE = "val/elbo"
-INCIDENTAL_KEYS = ("study", "notes", "tracking", "trainer.resume", "trainer.device", "trainer.threads", "data.root")
+INCIDENTAL_KEYS = (
+    "study",
+    "trust",
+    "notes",
+    "tracking",
+    "trainer.resume",
+    "trainer.device",
+    "trainer.threads",
+    "data.root",
+)
 """Keys whose values do not make one run different from another."""
 _TRIAL_STATES = {
     RunState.COMPLETE: TrialState.COMPLETE,

@@ -10,7 +10,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep, Sweep, Transformer
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    QuotedString,
+    RangeSweep,
+    Sweep,
+    Transformer,
+)
 from hydra.errors import HydraException
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -37,6 +45,8 @@ def distribution_of(override: Override) -> Distribution:
             return _interval(sweep)
         if isinstance(sweep, RangeSweep):
             return _range(sweep)
+        if isinstance(sweep, ChoiceSweep):
+            sweep.shuffle = False  # the order of a shuffled choice would be another one each time the study is resumed
         return _choice([_category(value) for value in override.sweep_iterator()])
     except (ValueError, HydraException) as error:
         raise UserError(f"{key}={written} cannot be searched: {error}.") from error

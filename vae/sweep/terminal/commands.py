@@ -1,32 +1,66 @@
-"""Commands as they are typed: the one that began this sweep, and the one that trains a trial again."""
+"""Commands as they are typed: the one that goes on with this sweep, and the one that trains a trial again."""
 
 import os
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae.config.command_line import config_options, program_words, typed_words
+from vae.config.quoting import command, literal, override
+from vae.config.trust import allowing_overrides
+from vae.nested import REFERENCE, bare, flatten, select
+from vae.sweep.space.composer import task_config
+
+_PLACE = ("hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage")
+"""Keys that decide which study is meant."""
 
 
-def again_command(overrides: Sequence[str], experiment_group: str | None, best: Path) -> str:
-    """The line that trains a trial again."""
-    if experiment_group:
-        return f"{program_command()} {experiment_group}={shlex.quote(os.path.relpath(best))}"
-    return " ".join([program_command(), *(shlex.quote(override) for override in overrides)])
+def again_command(config: DictConfig, overrides: Sequence[str], experiment_group: str | None, best: Path) -> str:
+    """The line that trains a trial again.
 
-
-def program_command() -> str:
-    """How this program was started: `python -m vae`, `python sphere.py`, or a console script."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is not None:
-        return f"python -m {spec.name.removesuffix('.__main__')}"
-    script = Path(sys.argv[0])
-    return f"python {os.path.relpath(script)}" if script.suffix == ".py" else script.name
+    Args:
+        config: of the trial's job.
+        overrides: of the trial's job.
+        experiment_group: through which the program takes an overlay; None: it takes none.
+        best: the overlay.
+    """
+    start = [*program_words(), *config_options(config.hydra)]
+    if experiment_group is None:
+        return command([*start, *overrides])
+    values: Any = OmegaConf.to_container(task_config(config), resolve=False)
+    factories = allowing_overrides(flatten(values))
+    return command([*start, override(experiment_group, literal(os.path.relpath(best))), *factories])
 
 
 def command_line() -> str:
     """What was typed, without the path of the interpreter and its own flags."""
-    typed = sys.orig_argv
-    module = getattr(sys.modules["__main__"], "__spec__", None) is not None
-    script = Path(sys.argv[0]).name
-    first = typed.index("-m") + 2 if module else [Path(part).name for part in typed].index(script) + 1
-    return shlex.join([*shlex.split(program_command()), *typed[first:]])
+    return command([*program_words(), *typed_words()])
+
+
+def go_on_command(config: DictConfig) -> str:
+    """The line that goes on with a sweep, also where its place was not typed, or is made from the time."""
+    typed = typed_words()
+    keys = {bare(word.partition("=")[0]) for word in typed}
+    given = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
+    given_keys = {bare(str(each).partition("=")[0]) for each in given}
+    raw: Any = OmegaConf.to_container(config, resolve=False)
+    pinned = []
+    for key in _named_by(raw, _PLACE):
+        moves = "${now:" in str(select(raw, key))
+        if moves or (key in given_keys and key not in keys):
+            pinned.append(override(key, literal(str(OmegaConf.select(config, key)))))
+    return command([*program_words(), *typed, *pinned])
+
+
+def _named_by(raw: dict[str, Any], keys: Sequence[str]) -> list[str]:
+    """These keys and those that their values refer to, each once."""
+    found: dict[str, None] = {}
+    waiting = list(keys)
+    while waiting:
+        key = waiting.pop(0)
+        if key not in found:
+            found[key] = None
+            waiting += REFERENCE.findall(str(select(raw, key)))
+    return list(found)

@@ -1,0 +1,65 @@
+"""Whatever command started a search with a program of the user's, the commands that it prints go on with it."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import optuna
+import pytest
+
+from vae.sweep.study.storage import sqlite_address
+
+from .conftest import SPHERE_CONFIG
+
+SLOW = """
+import time
+import hydra
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def task(cfg):
+    print("value", cfg.x * cfg.y * cfg.part.factor)
+    time.sleep(0.2)
+    return float(cfg.x * cfg.y * cfg.part.factor)
+
+if __name__ == "__main__":
+    task()
+"""
+PLACES = {
+    "named": ["hydra.sweep.dir='out/größe (1), {a}'", "-cd", "more ä"],
+    "by the time": ["hydra.searchpath=['file://HERE/more ä']", "hydra.sweep.dir='out/${now:%H-%M-%S-%f}'"],
+    "another config": ["--config-name=other", "--config-dir=more ä", "hydra.output_subdir=null"],
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_the_commands_that_are_printed_go_on_and_run_the_best_again(program, case):
+    app = program(SLOW, SPHERE_CONFIG.replace("dir: out", "dir: out/${now:%H-%M-%S-%f}"))
+    more = app.folder / "more ä"
+    (more / "part").mkdir(parents=True)
+    (app.folder / "conf" / "part").mkdir()
+    for folder, name, factor in ((app.folder / "conf", "a", 1), (more, "b", 2), (more, "c", 3)):
+        (folder / "part" / f"{name}.yaml").write_text(f"factor: {factor}\n")
+    (more / "other.yaml").write_text("defaults: [config, _self_]\ny: 0\n")
+    words = ["+part=glob([a,b,c])", "x=shuffle(1,2,3,4,5,6)", "y=sort(choice(3,1,2))", "+note='ä \"b\" $HOME'"]
+    place = [word.replace("HERE", str(app.folder)) for word in PLACES[case]]
+    process = app.start(*place, *words, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=5")
+    while not list(app.folder.glob("out/*/0/output.log")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    pasted = []
+    for pattern in (r"Go on with: (.*)", r"again: (.*)"):
+        (line,) = re.findall(pattern, pasted[-1] if pasted else output)
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=app.folder, env=app.environment(), capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        pasted.append(done.stdout)
+    (folder,) = (app.folder / "out").iterdir()
+    study = optuna.load_study(study_name=folder.name, storage=sqlite_address(folder / "study.db"))
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5
+    assert f"value {study.best_value:g}" in pasted[-1]

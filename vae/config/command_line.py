@@ -1,0 +1,76 @@
+"""The command line as it was typed, and what of it a later command has to repeat."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vae.nested import bare
+
+SEARCH_PATH = "hydra.searchpath"
+
+
+def program_words() -> list[str]:
+    """How this program was started: `python -m vae`, `python sphere.py`, or a console script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None:
+        return [interpreter(), "-m", spec.name.removesuffix(".__main__")]
+    script = Path(sys.argv[0])
+    if script.suffix == ".py":
+        return [interpreter(), os.path.relpath(script)]
+    found = shutil.which(script.name)
+    return [script.name if found and Path(found).absolute() == script.absolute() else sys.argv[0]]
+
+
+def typed_words() -> list[str]:
+    """What was typed behind the program, as it was typed."""
+    typed = sys.orig_argv
+    if getattr(sys.modules["__main__"], "__spec__", None) is not None and "-m" in typed:
+        return typed[typed.index("-m") + 2 :]
+    names = [Path(word).name for word in typed]
+    script = Path(sys.argv[0]).name
+    return typed[names.index(script) + 1 :] if script in names else sys.argv[1:]
+
+
+def config_options(hydra: Any, home: str | None = None, name: str = "config") -> list[str]:
+    """What a program was told of where its config is, for a command that composes the same again.
+
+    Args:
+        hydra: the node `hydra` of a composed config.
+        home: the program's own folder of configs; None: unknown, so that an option counts if it was typed.
+        name: the program's own primary config.
+    """
+    options = []
+    for source in hydra.runtime.config_sources:
+        if source.provider == "command-line":
+            options.append(f"--config-dir={source.path}")
+        elif source.provider == "main" and source.schema == "file" and _is_other(source.path, home):
+            options.append(f"--config-path={source.path}")
+    if hydra.job.config_name not in (None, name):
+        options.append(f"--config-name={hydra.job.config_name}")
+    return [*options, *(each for each in hydra.overrides.hydra if bare(str(each)).partition("=")[0] == SEARCH_PATH)]
+
+
+def missing_options(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
+    """The recorded options of which this command has none of the kind.
+
+    >>> missing_options(["--config-dir=mine", "--config-name=big"], ["--config-dir=moved", "seed=1"])
+    ['--config-name=big']
+    """
+    kinds = {bare(word.partition("=")[0]) for word in given}
+    return [option for option in recorded if bare(option.partition("=")[0]) not in kinds]
+
+
+def _is_other(path: str, home: str | None) -> bool:
+    if home is not None:
+        return Path(path) != Path(home)
+    return any(word.startswith(("-cp", "--config-p")) for word in typed_words())
+
+
+def interpreter() -> str:
+    """The interpreter as it was typed, or its name alone where a shell finds it by that."""
+    typed = sys.orig_argv[0]
+    found = shutil.which(Path(typed).name)
+    return Path(typed).name if found and Path(found).absolute() == Path(typed).absolute() else typed

@@ -1,0 +1,146 @@
+"""What a recorded file may ask for: names in tables, and plain values.
+
+A config in a checkpoint, a run's folder or an overlay may come from anyone. Code of a user's own (`my_lab:net`),
+settings of Hydra itself and what OmegaConf would evaluate (`${oc.env:HOME}`) are taken from it only where this command
+allows it.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from vae.config.quoting import override
+from vae.errors import UserError
+from vae.nested import REFERENCE, bare, flatten, within
+
+FACTORY_KEYS = (
+    "data.name",
+    "model.name",
+    "model.activation",
+    "prior.name",
+    "likelihood.name",
+    "objective.name",
+    "optimizer.name",
+)
+"""Keys whose values `lookup` looks up: a name in a table, or a user's own factory."""
+PARAMETERS = "model.parameters"
+"""Arguments of a user's factory, which may be names of factories too."""
+TRUE = ("true", "yes", "on", "y", "1")
+_FACTORY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d][\w.]*")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What this command allows recorded files to name, besides what is in the tables."""
+
+    everything: bool = False
+    """`trust=true`."""
+    factories: Collection[str] = ()
+    """The user's own `module:factory` that are named on this command line."""
+    keys: Collection[str] = ()
+    """Keys that are given on this command line, so that it does not matter what is recorded for them."""
+
+    @classmethod
+    def of_command(cls, arguments: Sequence[str]) -> "Trust":
+        """What the arguments of a command allow.
+
+        >>> Trust.of_command(["model.name=my_lab:net", "seed=1"]).factories
+        ['my_lab:net']
+        """
+        values = values_of([argument for argument in arguments if not argument.startswith("-")])
+        everything = str(values.get("trust", False)).lower() in TRUE
+        return cls(everything, list(own_factories(values).values()), list(values))
+
+    def check_names(self, values: Mapping[str, Any], where: str) -> None:
+        """Raises UserError for a user's own factory among these values, by dotted keys, unless it is allowed."""
+        for key, name in own_factories(values).items():
+            if not self.everything and name not in self.factories and key not in self.keys:
+                allowing = " or ".join(dict.fromkeys([*allowing_overrides({key: name}), "trust=true"]))
+                raise UserError(
+                    f"{where} names {name} for {key}: code of somebody's own, which would be imported and run. Where "
+                    f"you trust it, add {allowing} to this command (vae.load: trust=True)."
+                )
+
+    def check_overrides(self, overrides: Sequence[str], where: str) -> None:
+        """Raises UserError for a recorded override that could do more than set a plain value, unless it is allowed."""
+        if self.everything:
+            return
+        for recorded in overrides:
+            values = values_of([recorded])
+            if all(key in self.keys for key in values):
+                continue
+            if _is_hydra(recorded):
+                raise UserError(
+                    f"{where} holds {recorded}: a setting of Hydra itself, which can run any program. "
+                    "Where you want it, add it to this command, or trust=true."
+                )
+            if any("${" in REFERENCE.sub("", text) or (_steers(key) and "${" in text) for key, text in _texts(values)):
+                raise UserError(
+                    f"{where} holds {recorded}, which would be evaluated. Give that key a value in this command, or "
+                    "add trust=true."
+                )
+            self.check_names(values, where)
+
+
+def own_factories(values: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted key -> the user's own `module:factory` that it names.
+
+    >>> own_factories({"model.name": "my_lab:net", "notes": "a:b", "model.parameters": {"heads": ["my_lab:head", 3]}})
+    {'model.name': 'my_lab:net', 'model.parameters.heads.0': 'my_lab:head'}
+    """
+    return {
+        key: text
+        for key, text in _texts(values)
+        if (key in FACTORY_KEYS and ":" in text) or (within(key, [PARAMETERS]) and _FACTORY.fullmatch(text))
+    }
+
+
+def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
+    """What a command must say to allow the factories among these values, where they come from a file.
+
+    >>> allowing_overrides({"model.name": "my_lab:net", "model.latent_size": 2})
+    ['model.name=my_lab:net']
+    """
+    found = own_factories(values)
+    named = {key: name for key, name in found.items() if key in FACTORY_KEYS}
+    more = set(found.values()) - set(named.values())
+    return [*(override(key, name) for key, name in named.items()), *(["trust=true"] if more else [])]
+
+
+def values_of(overrides: Sequence[str]) -> dict[str, Any]:
+    """Overrides -> their values by dotted keys; what the grammar cannot read is text."""
+    values: dict[str, Any] = {}
+    for each in overrides:
+        try:
+            parsed = OverridesParser.create().parse_override(each)
+            key, value = parsed.key_or_group, None if parsed.is_sweep_override() else parsed.value()
+        except HydraException:
+            key, _, value = each.partition("=")
+        values[bare(key)] = value
+    return flatten(values)
+
+
+def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text in these values, by its dotted key; a list's items by their places."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _texts({f"{key}.{name}": inner for name, inner in value.items()})
+        elif isinstance(value, list | tuple):
+            yield from _texts({f"{key}.{place}": inner for place, inner in enumerate(value)})
+        elif isinstance(value, str):
+            yield key, value
+
+
+def _is_hydra(text: str) -> bool:
+    """Whether an override, or an option of the command line, is one of Hydra's own settings or puts something there."""
+    key = bare(text.partition("=")[0])
+    return key.startswith("-") or any(re.match(r"hydra\b", part) for part in re.split("[@:]", key))
+
+
+def _steers(key: str) -> bool:
+    """Whether what a key holds decides what is imported."""
+    return within(key, [PARAMETERS]) or any(within(factory, [key]) for factory in FACTORY_KEYS)

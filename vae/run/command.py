@@ -1,0 +1,43 @@
+"""How a run was asked for: recorded in its folder, and said again to go on with it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from vae.config.command_line import interpreter
+from vae.config.quoting import command, literal, override
+from vae.config.trust import allowing_overrides, values_of
+from vae.files import write_whole
+
+COMMAND_FILE = "command.json"
+
+
+@dataclass(frozen=True)
+class Command:
+    """What was asked for, without short forms; the folder of a run holds it as command.json.
+
+    >>> Command(["seed=1"]).overrides
+    ['seed=1']
+    """
+
+    overrides: list[str] = field(default_factory=list)
+    """The run's own overrides."""
+    options: list[str] = field(default_factory=list)
+    """Where the config is, as `vae.config.command_line.config_options` says it."""
+
+
+def write_command(folder: Path, asked: Command) -> None:
+    """Writes command.json. Raises StorageError."""
+    write_whole(folder / COMMAND_FILE, lambda file: json.dump(asdict(asked), file, ensure_ascii=False, indent=1))
+
+
+def resume_command(shown: str, asked: Command) -> str:
+    """The line that goes on with a run in the folder `shown`: what is not in its record is repeated."""
+    return command(
+        [
+            *(interpreter(), "-m", "vae"),
+            *asked.options,
+            override("trainer.resume", literal(shown)),
+            *allowing_overrides(values_of(asked.overrides)),
+        ]
+    )
