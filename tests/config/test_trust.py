@@ -17,6 +17,7 @@ from vae.config.schema import SCHEMA
 from vae.config.trust import FACTORY_KEYS, Trust, own_factories
 from vae.errors import UserError
 from vae.run.folder import read_command
+from vae.training.checkpoint import write_checkpoint
 
 OURS = ("vae", "hydra_plugins")
 TABLES_ONLY = {"split"}
@@ -83,7 +84,7 @@ def run_folder(folder: Path, overrides: list[str], options: list[str] = (), **co
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     for group, values in config.items():
         state["config"][group] = state["config"][group] | values
-    torch.save(state, folder / "checkpoint.pt")
+    write_checkpoint(folder / "checkpoint.pt", state)
     return folder
 
 

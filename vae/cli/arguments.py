@@ -19,8 +19,7 @@ from vae.config.resume import Resume, parse_resume
 from vae.config.trust import Trust
 from vae.errors import UserError
 from vae.nested import flatten
-from vae.run.command import COMMAND_FILE
-from vae.run.folder import has_command, read_command
+from vae.run.folder import COMMAND_FILE, has_command, read_command
 from vae.run.job import LATEST
 
 MULTIRUN = {"-m", "--multirun"}

@@ -103,7 +103,7 @@ def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
     """What a command must say to allow the factories among these values, where they come from a file.
 
     >>> allowing_overrides({"model.name": "my_lab:net", "model.latent_size": 2})
-    ['model.name=my_lab:net']
+    ["model.name='my_lab:net'"]
     """
     found = own_factories(values)
     named = {key: name for key, name in found.items() if key in FACTORY_KEYS}

@@ -1,29 +1,14 @@
 """How a run was asked for: recorded in its folder, and said again to go on with it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 
 from vae.config.command_line import interpreter
 from vae.config.quoting import command, literal, override
 from vae.config.trust import allowing_overrides, values_of
 from vae.files import write_whole
-
-COMMAND_FILE = "command.json"
-
-
-@dataclass(frozen=True)
-class Command:
-    """What was asked for, without short forms; the folder of a run holds it as command.json.
-
-    >>> Command(["seed=1"]).overrides
-    ['seed=1']
-    """
-
-    overrides: list[str] = field(default_factory=list)
-    """The run's own overrides."""
-    options: list[str] = field(default_factory=list)
-    """Where the config is, as `vae.config.command_line.config_options` says it."""
+from vae.run.folder import COMMAND_FILE, Command
 
 
 def write_command(folder: Path, asked: Command) -> None:

@@ -15,12 +15,13 @@ import yaml
 
 from vae.config.command_line import SEARCH_PATH
 from vae.nested import bare, flatten
-from vae.run.command import COMMAND_FILE, Command
 from vae.tracking.json_lines import scan_rows
 
 Scalar = str | int | float | bool | None
 METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
 """The files that a run writes first and last."""
+COMMAND_FILE = "command.json"
+"""How the run was asked for."""
 _OF_ONE_COMMAND = ("trainer.resume", "trust")
 POINTS_PER_CURVE = 200
 """A longer curve is thinned to about this many points, as many as a chart can show."""
@@ -28,6 +29,20 @@ _EPOCH = re.compile(r"_epoch_(\d+)$")
 _KINDS = {"reconstruction": "reconstructions"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Parsed = TypeVar("_Parsed")
+
+
+@dataclass(frozen=True)
+class Command:
+    """What was asked for, without short forms; the folder of a run holds it as command.json.
+
+    >>> Command(["seed=1"]).overrides
+    ['seed=1']
+    """
+
+    overrides: list[str] = field(default_factory=list)
+    """The run's own overrides."""
+    options: list[str] = field(default_factory=list)
+    """Where the config is, as `vae.config.command_line.config_options` says it."""
 
 
 @dataclass(frozen=True)

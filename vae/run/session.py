@@ -13,9 +13,10 @@ from vae.data import Batches
 from vae.errors import Pruned, StorageError
 from vae.files import writing
 from vae.nested import bare, flatten
-from vae.run.command import Command, resume_command, write_command
+from vae.run.command import resume_command, write_command
 from vae.run.console import EpochBar, EpochLines
 from vae.run.findings import examine, scalars
+from vae.run.folder import Command
 from vae.run.header import header
 from vae.run.job import Job, link_latest
 from vae.run.naming import run_name, swept_values, tags
