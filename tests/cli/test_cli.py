@@ -41,7 +41,7 @@ def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: 
     assert last.endswith(f"{os.path.relpath(folder.resolve(), tmp_path)} (results/latest)")
     names = {p.name for p in folder.iterdir()}
     assert names == {
-        ".hydra", "checkpoint.pt", "metrics.jsonl", "summary.json", "curves.png",
+        ".hydra", "command.json", "checkpoint.pt", "metrics.jsonl", "summary.json", "curves.png",
         "samples_epoch_002.png", "reconstruction_epoch_002.png", "latent_pca.png",
     }  # fmt: skip
     facts = summary_of(folder)

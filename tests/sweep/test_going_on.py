@@ -29,7 +29,7 @@ if __name__ == "__main__":
 PLACES = {
     "named": ["hydra.sweep.dir='out/größe (1), {a}'", "-cd", "more ä"],
     "by the time": ["hydra.searchpath=['file://HERE/more ä']", "hydra.sweep.dir='out/${now:%H-%M-%S-%f}'"],
-    "another config": ["--config-name=other", "--config-dir=more ä", "hydra.output_subdir=null"],
+    "another config": ["hydra.output_subdir=null", "--config-name=other", "--config-dir=more ä"],
 }
 
 
@@ -44,7 +44,7 @@ def test_the_commands_that_are_printed_go_on_and_run_the_best_again(program, cas
     (more / "other.yaml").write_text("defaults: [config, _self_]\ny: 0\n")
     words = ["+part=glob([a,b,c])", "x=shuffle(1,2,3,4,5,6)", "y=sort(choice(3,1,2))", "+note='ä \"b\" $HOME'"]
     place = [word.replace("HERE", str(app.folder)) for word in PLACES[case]]
-    process = app.start(*place, *words, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=5")
+    process = app.start(*words, "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=5", *place)
     while not list(app.folder.glob("out/*/0/output.log")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.02)

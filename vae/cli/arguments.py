@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import HydraException
@@ -13,7 +12,7 @@ from omegaconf import OmegaConf
 
 from vae.cli.agent import without_hyphens
 from vae.config import refuse_password
-from vae.config.command_line import missing_options
+from vae.config.command_line import missing_options, split_options
 from vae.config.quoting import as_readable, command, literal, override, typed_value
 from vae.config.resume import Resume, parse_resume
 from vae.config.trust import Trust
@@ -49,20 +48,6 @@ def expand(arguments: Sequence[str]) -> list[str]:
     _refuse_folder(expanded)
     is_search = any(each.startswith(_SEARCH) for each in expanded)
     return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
-
-
-def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Hydra's options, each as one word, and the overrides: they may be typed in any order.
-
-    >>> split_options(["seed=1", "-m", "--config-dir", "mine", "model=big"])
-    (['--multirun', '--config-dir=mine'], ['seed=1', 'model=big'])
-    """
-    if not any(argument.startswith("-") for argument in arguments):
-        return [], list(arguments)
-    read = vars(get_args_parser().parse_intermixed_args(list(arguments)))
-    overrides: list[str] = read.pop("overrides")
-    names = {f"--{name.replace('_', '-')}": value for name, value in read.items() if value not in (None, False)}
-    return [name if value is True else f"{name}={value}" for name, value in names.items()], overrides
 
 
 def _expanded(argument: str, trust: Trust) -> list[str]:

@@ -53,6 +53,22 @@ def config_options(hydra: Any, home: str | None = None, name: str = "config") ->
     return [*options, *(each for each in hydra.overrides.hydra if bare(str(each)).partition("=")[0] == SEARCH_PATH)]
 
 
+def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options, each as one word, and the overrides: they may be typed in any order.
+
+    >>> split_options(["seed=1", "-m", "--config-dir", "mine", "model=big"])
+    (['--multirun', '--config-dir=mine'], ['seed=1', 'model=big'])
+    """
+    if not any(argument.startswith("-") for argument in arguments):
+        return [], list(arguments)
+    from hydra._internal.utils import get_args_parser
+
+    read = vars(get_args_parser().parse_intermixed_args(list(arguments)))
+    overrides: list[str] = read.pop("overrides")
+    names = {f"--{name.replace('_', '-')}": value for name, value in read.items() if value not in (None, False)}
+    return [name if value is True else f"{name}={value}" for name, value in names.items()], overrides
+
+
 def missing_options(recorded: Sequence[str], given: Sequence[str]) -> list[str]:
     """The recorded options of which this command has none of the kind.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vae.config.command_line import config_options, program_words, typed_words
+from vae.config.command_line import config_options, program_words, split_options, typed_words
 from vae.config.quoting import command, literal, override
 from vae.config.trust import allowing_overrides
 from vae.nested import REFERENCE, bare, flatten, select
@@ -41,7 +41,7 @@ def command_line() -> str:
 
 def go_on_command(config: DictConfig) -> str:
     """The line that goes on with a sweep, also where its place was not typed, or is made from the time."""
-    typed = typed_words()
+    options, typed = split_options(typed_words())
     keys = {bare(word.partition("=")[0]) for word in typed}
     given = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
     given_keys = {bare(str(each).partition("=")[0]) for each in given}
@@ -51,7 +51,8 @@ def go_on_command(config: DictConfig) -> str:
         moves = "${now:" in str(select(raw, key))
         if moves or (key in given_keys and key not in keys):
             pinned.append(override(key, literal(str(OmegaConf.select(config, key)))))
-    return command([*program_words(), *typed, *pinned])
+    options = ["-m" if option == "--multirun" else option for option in options]
+    return command([*program_words(), *options, *typed, *pinned])
 
 
 def _named_by(raw: dict[str, Any], keys: Sequence[str]) -> list[str]:
