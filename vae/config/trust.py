@@ -51,7 +51,7 @@ class Trust:
         >>> Trust.of_command(["model.name=my_lab:net", "seed=1"]).factories
         ['my_lab:net']
         """
-        values = values_of([argument for argument in arguments if not argument.startswith("-")])
+        values = override_values([argument for argument in arguments if not argument.startswith("-")])
         everything = str(values.get("trust", False)).lower() in TRUE
         return cls(everything, list(own_factories(values).values()), list(values))
 
@@ -70,7 +70,7 @@ class Trust:
         if self.everything:
             return
         for recorded in overrides:
-            values = values_of([recorded])
+            values = override_values([recorded])
             if all(key in self.keys for key in values):
                 continue
             if _is_hydra(recorded):
@@ -111,7 +111,7 @@ def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
     return [*(override(key, name) for key, name in named.items()), *(["trust=true"] if more else [])]
 
 
-def values_of(overrides: Sequence[str]) -> dict[str, Any]:
+def override_values(overrides: Sequence[str]) -> dict[str, Any]:
     """Overrides -> their values by dotted keys; what the grammar cannot read is text."""
     values: dict[str, Any] = {}
     for each in overrides:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vae.config.command_line import interpreter
 from vae.config.quoting import command, literal, override
-from vae.config.trust import allowing_overrides, values_of
+from vae.config.trust import allowing_overrides, override_values
 from vae.files import write_whole
 from vae.run.folder import COMMAND_FILE, Command
 
@@ -23,6 +23,6 @@ def resume_command(shown: str, asked: Command) -> str:
             *(interpreter(), "-m", "vae"),
             *asked.options,
             override("trainer.resume", literal(shown)),
-            *allowing_overrides(values_of(asked.overrides)),
+            *allowing_overrides(override_values(asked.overrides)),
         ]
     )

@@ -124,9 +124,11 @@ class _Sweep:
                     self._search(self.ledger, self.setup.policy, board)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
-            except (KeyboardInterrupt, UnreachableError) as error:
-                interrupted = isinstance(error, KeyboardInterrupt) or end.first is not None
+            except (KeyboardInterrupt, UserError) as error:
+                unreachable = isinstance(error, UnreachableError)
+                interrupted = isinstance(error, KeyboardInterrupt) or (unreachable and end.first is not None)
                 if not interrupted:
+                    say(f"\nGo on with: {go_on}")
                     raise
                 say(f"\nstopped{self._how_far()}; nothing is lost. Go on with: {go_on}")
             finally:
