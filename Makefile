@@ -40,12 +40,10 @@ docs: .venv/.installed  ## the pictures of the documentation; needs MNIST and ch
 docs-site: .venv/.docs  ## the documentation as a site in site/; fails at a broken link or anchor
 	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
-STUDY_DB = $(if $(STUDY),multirun/$(STUDY)/study.db,$(shell ls -t multirun/*/study.db* 2>/dev/null | head -1 | sed 's/-[a-z]*$$//'))
 PORT ?= 8080
 
 dashboard: .venv/.dashboard  ## Optuna's live page of the newest study, or of STUDY=NAME, at http://127.0.0.1:8080 (PORT=N)
-	@test -f "$(STUDY_DB)" || { echo "$(or $(STUDY_DB),multirun/): no study there. STUDY=NAME is one of:" $(notdir $(patsubst %/study.db,%,$(wildcard multirun/*/study.db))); exit 2; }
-	$(BIN)/optuna-dashboard --port $(PORT) "sqlite:///$(STUDY_DB)"
+	@$(BIN)/python scripts/dashboard.py --port $(PORT)
 
 clean:  ## removes .venv and caches, keeps results
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist site *.egg-info .coverage

@@ -174,6 +174,11 @@ def test_a_loaded_config_evaluates_nothing(tmp_path, monkeypatch):
     assert vae.load(folder).config.data.root == "${oc.env:PRIVATE}"
 
 
+def test_a_pickle_is_not_read():
+    with pytest.raises(UserError, match="reads a pickle"):
+        expand(["--experimental-rerun", "run/config.pickle"])
+
+
 def test_a_multirun_resumes_no_single_folder():
     with pytest.raises(UserError, match="resumed by a command without -m"):
         expand(["-m", "seed=1,2", "trainer.resume=results/latest"])

@@ -63,3 +63,15 @@ def test_the_commands_that_are_printed_go_on_and_run_the_best_again(program, cas
     study = optuna.load_study(study_name=folder.name, storage=sqlite_address(folder / "study.db"))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5
     assert f"value {study.best_value:g}" in pasted[-1]
+
+
+def test_a_password_in_a_program_s_own_config_is_in_none_of_the_sweep_s_files(program):
+    secret = "db: {url: 'postgresql://me:hunter2@host/db', other: ['https://h/x?token=hunter2']}\n"
+    app = program(config=SPHERE_CONFIG.replace("n_trials: 6", "n_trials: 1") + secret)
+    refused = app.run("db.url=postgresql://you:hunter3@host/db", code=1)
+    assert "db.url holds a password" in refused
+    assert "hunter3" not in refused
+    assert "hunter2" not in app.run()
+    files = [path for path in (app.folder / "out").iterdir() if path.is_file()]
+    assert {path.name for path in files} >= {"multirun.yaml", "best.yaml", "study.db"}
+    assert [path.name for path in files if b"hunter2" in path.read_bytes()] == []

@@ -21,7 +21,7 @@ from vae.nested import flatten
 from vae.run.folder import COMMAND_FILE, has_command, read_command
 from vae.run.job import LATEST
 
-MULTIRUN = {"-m", "--multirun"}
+MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 _SEARCH = ("sweep=", "hydra/sweeper=")
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
@@ -43,7 +43,11 @@ def expand(arguments: Sequence[str]) -> list[str]:
     options, typed = split_options(arguments)
     trust = Trust.of_command(typed)
     expanded = [as_readable(each) for argument in typed for each in _expanded(argument, trust)]
-    if MULTIRUN.isdisjoint(options):
+    if any(option.startswith("--experimental-rerun") for option in options) and not trust.everything:
+        raise UserError(
+            "--experimental-rerun reads a pickle, which can run any program: trainer.resume=DIR, or trust=true."
+        )
+    if MULTIRUN.isdisjoint([*options, *expanded]):
         return _with_recorded(options, expanded, trust)
     _refuse_folder(expanded)
     is_search = any(each.startswith(_SEARCH) for each in expanded)

@@ -1,6 +1,6 @@
 """The config of a run: its schema is registered with Hydra, its values are checked, and the result is typed."""
 
-from vae.config.addresses import refuse_password, without_secrets
+from vae.config.addresses import refuse_password, without_passwords, without_secrets
 from vae.config.checks import check, check_study_name
 from vae.config.field_docs import describe
 from vae.config.names import lookup, one_of, raised

@@ -1,6 +1,8 @@
 """Addresses that hold a password: recognised by a URL parser, refused in a config, and never repeated."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from vae.errors import UserError
@@ -52,6 +54,19 @@ def _parsed(address: str) -> tuple[str | None, list[tuple[str, str]]]:
         return None, []
     pairs = [(name, value) for name, values in url.normalized_query.items() for value in values]
     return (None if url.password is None else str(url.password)), pairs
+
+
+def without_passwords(tree: Any) -> Any:
+    """A nested config with nothing left of an address that holds a password but its scheme.
+
+    >>> without_passwords({"url": ["postgresql://me:secret@host/db", 3]})
+    {'url': ['postgresql://***', 3]}
+    """
+    if isinstance(tree, Mapping):
+        return {key: without_passwords(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [without_passwords(value) for value in tree]
+    return _ADDRESS.sub(rf"\1://{HIDDEN}", tree) if isinstance(tree, str) and secrets_of(tree) else tree
 
 
 def without_secrets(text: str, address: str) -> str:

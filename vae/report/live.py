@@ -15,6 +15,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from vae.config.quoting import command
 from vae.report.watch import REPORT_FILE, WRITE_EVERY_SECONDS
 from vae.tracking.wandb.addresses import group_links
 
@@ -69,7 +70,7 @@ class LiveReport:
             self._say(f"report {shown}/{REPORT_FILE}")
         else:
             reason = errors.strip().splitlines()[-1:] or ["its process ended without a message"]
-            self._say(f"no report: {reason[0]} Again: vae-report {shown}")
+            self._say(f"no report: {reason[0]} Again: {command(['vae-report', shown])}")
 
 
 class GridReport(Callback):

@@ -10,7 +10,7 @@ import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vae.config import check_study_name, one_of, refuse_password
+from vae.config import check_study_name, one_of, refuse_password, without_passwords
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.execution.measures import Measures, violation
@@ -207,4 +207,4 @@ def _comparable_config(plan: Plan, settings: Sweeper) -> dict[str, str]:
     """The program's config by dotted keys, interpolations as they are written, without what may differ."""
     free = {*settings.ignore_on_resume, *(bare(key) for key in plan.space.params)}
     tree: Any = OmegaConf.to_container(plan.base, resolve=False)
-    return {key: str(value) for key, value in flatten(without(tree, free)).items()}
+    return {key: str(without_passwords(value)) for key, value in flatten(without(tree, free)).items()}

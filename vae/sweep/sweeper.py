@@ -15,7 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
-from vae.config import without_secrets
+from vae.config import without_passwords, without_secrets
 from vae.errors import UnreachableError, UserError, orderly_end
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
@@ -90,7 +90,7 @@ def open_ledger(setup: Setup) -> Ledger:
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
     ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
     place.folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(setup.program.config, place.folder / "multirun.yaml")
+    OmegaConf.save(_recorded(setup.program.config), place.folder / "multirun.yaml")
     if not ledger.reached(goal):
         for params in setup.first:
             ledger.enqueue(" ".join(overrides_of(params)), params)
@@ -198,6 +198,12 @@ class _Sweep:
             board = self._board(confirming, policy.goal.total)
             self._search(confirming, policy, board=board, folder_of=confirmation_folder)
         return confirmations(self.ledger.study, confirming.study)
+
+
+def _recorded(config: DictConfig) -> DictConfig:
+    """The sweep's config as it is written, interpolations as they are, without passwords in addresses."""
+    recorded: DictConfig = OmegaConf.create(without_passwords(OmegaConf.to_container(config, resolve=False)))
+    return recorded
 
 
 def _objective_names(setup: Setup) -> list[str]:

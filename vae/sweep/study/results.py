@@ -15,6 +15,7 @@ from optuna import Study
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from vae.config.addresses import secrets_of
 from vae.files import write_whole
 from vae.nested import bare, within, without
 from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
@@ -142,16 +143,17 @@ def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: 
     values = OmegaConf.to_container(task_config(config), resolve=False)
     assert isinstance(values, dict)
     defaults = [{f"override /{group}": option} for group, option in choices.items()]
-    overlay = {**({"defaults": defaults} if defaults else {}), **_without_missing(without(values, leave_out))}
-    header = "".join(f"# {line}\n" for line in ("@package _global_", *about))
+    overlay = {**({"defaults": defaults} if defaults else {}), **_written(without(values, leave_out))}
+    header = "".join(f"# {line}\n" for text in ("@package _global_", *about) for line in text.splitlines())
     write_whole(path, lambda file: file.write(header + OmegaConf.to_yaml(OmegaConf.create(overlay))))
 
 
-def _without_missing(values: Mapping[Any, Any]) -> dict[Any, Any]:
+def _written(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Without keys that have no value, and without addresses that hold a password."""
     return {
-        key: _without_missing(value) if isinstance(value, Mapping) else value
+        key: _written(value) if isinstance(value, Mapping) else value
         for key, value in values.items()
-        if value != MISSING
+        if value != MISSING and (isinstance(value, Mapping) or not secrets_of(str(value)))
     }
 
 

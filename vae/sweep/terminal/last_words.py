@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from vae.config.quoting import command
 from vae.states import RunState
 from vae.sweep.attributes import REASON
 from vae.sweep.setup import Setup
@@ -58,7 +59,7 @@ def sum_up(
         say(f"      {more}how to train each again: at the top of its file in {os.path.relpath(folder / 'pareto')}")
     offline = "*/wandb/offline-run-*"
     if next(folder.glob(offline), None):
-        say(f"W&B  wandb sync {os.path.relpath(folder)}/{offline}")
+        say(f"W&B  {command(['wandb', 'sync', os.path.relpath(folder)])}/{offline}")
     there = [name for name in _FILES if (folder / name).exists()]
     say(f"results  {os.path.relpath(folder)}: {', '.join(there)}")
 
