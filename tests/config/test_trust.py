@@ -37,10 +37,18 @@ RECORDED = {
     "a group put into hydra": "+model@hydra.callbacks=mlp",
     "a folder of configs": "hydra.searchpath=[file:///evil]",
     "a deletion": "~hydra.job",
+    "a space before it": " hydra.job.name=evil",
+    "a file elsewhere": "experiment=../../evil/run",
+    "a file by its path": "+experiment=/evil/run",
+    "a group elsewhere": "+model/../../evil=run",
+    "a list of files": "sweep=[tpe,../../evil/run]",
     "an option": "--config-dir=/evil",
     "the search's check": "hydra.sweeper.check=evil:run",
 }
-HARMLESS = ["model.latent_size=3", "notes='a:b, {x}'", "model.depth=${model.latent_size}", "+model.parameters.w=2"]
+NOT_YAML = {"an option", "a deletion", "a reference to a group", "a space before it", "a list of files"}
+"""What an overlay cannot say."""
+HARMLESS = ["model.latent_size=3", "notes='a:b, ../{x}'", r"data.path='../\${x}'", "data.root=/data", "seed=1"]
+HARMLESS += ["model.depth=${model.latent_size}", "+model.parameters.w=2", "model=mlp"]
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def test_every_key_that_is_looked_up_is_known_to_name_factories():
 @pytest.mark.parametrize("recorded", RECORDED.values(), ids=RECORDED)
 def test_a_recorded_override_runs_nothing_unless_it_is_trusted(recorded):
     with pytest.raises(UserError, match=r"trust=true") as error:
-        Trust.of_command(["seed=1"]).check_overrides([*HARMLESS, recorded], "the record")
+        Trust.of_command(["seed=1", "model=mlp"]).check_overrides([*HARMLESS, recorded], "the record")
     assert "the record" in str(error.value)
     Trust.of_command(["trust=true"]).check_overrides([recorded], "the record")
 
@@ -123,9 +131,7 @@ def test_options_that_are_missing_are_named_and_taken_only_with_trust(evil):
     assert trusted[:3] == ["--config-dir=/mine", "hydra.searchpath=[file:///more]", "model=mine"]
 
 
-@pytest.mark.parametrize(
-    "recorded", [k for k in RECORDED if k not in ("an option", "a deletion", "a reference to a group")]
-)
+@pytest.mark.parametrize("recorded", sorted({*RECORDED} - NOT_YAML))
 def test_an_overlay_runs_nothing_whatever_stands_before_it(evil, recorded):
     key, _, text = RECORDED[recorded].lstrip("+").partition("=")
     value = yaml.safe_load(text) if text[0] in "[{" else text

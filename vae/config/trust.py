@@ -33,6 +33,12 @@ TRUE = ("true", "yes", "on", "y", "1")
 _FACTORY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d][\w.]*")
 
 
+_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")
+"""`${` that is plain characters."""
+_WORDS = ("notes", "study")
+"""Keys outside the groups, whose values are text."""
+
+
 @dataclass(frozen=True)
 class Trust:
     """What this command allows recorded files to name, besides what is in the tables."""
@@ -70,18 +76,22 @@ class Trust:
         if self.everything:
             return
         for recorded in overrides:
-            values = override_values([recorded])
-            if all(key in self.keys for key in values):
-                continue
-            if _is_hydra(recorded):
+            key, values = recorded.strip().partition("=")[0], override_values([recorded])
+            if _is_hydra(key):
                 raise UserError(
                     f"{where} holds {recorded}: a setting of Hydra itself, which can run any program. "
                     "Where you want it, add it to this command, or trust=true."
                 )
-            if any("${" in REFERENCE.sub("", text) or (_steers(key) and "${" in text) for key, text in _texts(values)):
+            if values and all("." in name and name in self.keys for name in values):
+                continue  # this command's own value comes later, and wins
+            problem = ""
+            if any(_is_evaluated(name, text) for name, text in _texts(values)):
+                problem = "would be evaluated"
+            elif _is_group(key) and any(map(_leads_out, [key, *(text for _, text in _texts(values))])):
+                problem = "names a file outside the folders of configs"
+            if problem:
                 raise UserError(
-                    f"{where} holds {recorded}, which would be evaluated. Give that key a value in this command, or "
-                    "add trust=true."
+                    f"{where} holds {recorded}, which {problem}. Give that key a value in this command, or trust=true."
                 )
             self.check_names(values, where)
 
@@ -135,10 +145,27 @@ def _texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, value
 
 
-def _is_hydra(text: str) -> bool:
-    """Whether an override, or an option of the command line, is one of Hydra's own settings or puts something there."""
-    key = bare(text.partition("=")[0])
-    return key.startswith("-") or any(re.match(r"hydra\b", part) for part in re.split("[@:]", key))
+def _is_hydra(key: str) -> bool:
+    """Whether an override's key, or an option, is one of Hydra's own settings or puts something there."""
+    return key.startswith("-") or any(re.match(r"hydra\b", part.strip(" +~")) for part in re.split("[@:]", key))
+
+
+def _is_evaluated(key: str, text: str) -> bool:
+    """Whether OmegaConf would do more with a text than look up another key."""
+    text = _ESCAPED.sub("", text)
+    return "${" in (text if _steers(key) else REFERENCE.sub("", text))
+
+
+def _is_group(key: str) -> bool:
+    """Whether an override's key may be a config group, whose options are files."""
+    name = bare(key).partition("@")[0]
+    return "." not in name.replace("..", "") and name not in _WORDS
+
+
+def _leads_out(path: str) -> bool:
+    """Whether a group or its option leads out of the folder of configs that it is looked for in."""
+    parts = re.split(r"[/\\]", bare(path))
+    return ".." in parts or parts[0] == ""
 
 
 def _steers(key: str) -> bool:
