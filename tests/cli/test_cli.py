@@ -246,20 +246,10 @@ def test_a_run_is_extended_and_another_config_refused_without_touching_it(vae: V
     assert summary_of(folder)["epochs"] == 5
 
 
-@pytest.mark.parametrize("off", ["false", "null", "False"])
-def test_resume_can_be_switched_off(off: str, vae: Vae, tmp_path: Path) -> None:
-    """In a folder that holds a run, and in the grammar of the command line as in YAML's."""
-    for _ in range(2):
-        done = vae(*QUICK, f"trainer.resume={off}", "hydra.run.dir=run")
-        assert done.code == 0, done
-        assert "     1  " in done.out
-    assert [row["epoch"] for row in read_rows(tmp_path / "run" / "metrics.jsonl")] == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("room", "message", "epochs"),
     [
-        (2_000, "A file could not be read or written", None),  # of Hydra's own
+        (2_000, "run/.hydra/hydra.yaml could not be read or written (File too large)", None),  # of Hydra's own
         (20_000, "checkpoint.pt could not be written", 2),
     ],
 )

@@ -14,13 +14,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from vae.cli.arguments import expand
+from vae.cli.claims import claimed
 from vae.cli.exits import fail, mistakes_explained
+from vae.cli.grids import run_grid_job
 from vae.cli.help import help_text
 from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
 from vae.config.command_line import config_options
 from vae.errors import Pruned, StorageError, UserError
+from vae.files import file_of
 from vae.nested import select
 from vae.run.folder import read_sweep
 
@@ -42,14 +45,15 @@ def job(cfg: DictConfig) -> float:
 
     context = HydraConfig.get()
     overrides = list(context.overrides.task)
-    folder = Path(context.runtime.output_dir)
+    folder, is_search = Path(context.runtime.output_dir), bool(os.environ.get("VAE_TRIAL"))
     place: dict[str, Any] = {"options": config_options(context, conf_dir()), "home": Path(context.runtime.cwd)}
     if context.mode == RunMode.MULTIRUN:
-        number, swept = int(context.job.num), swept_keys(Path(context.sweep.dir))
+        multirun = Path(context.sweep.dir)
+        trial = Job(folder, int(context.job.num), overrides, swept_keys(multirun.resolve()), **place)
         try:
-            return train_and_test(typed(cfg), Job(folder, number, overrides, swept, **place))
+            return train_and_test(typed(cfg), trial) if is_search else run_grid_job(typed(cfg), trial, multirun)
         except Pruned:
-            if os.environ.get("VAE_TRIAL"):
+            if is_search:
                 raise  # for the sweep, which records it in the study
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
     try:
@@ -77,12 +81,13 @@ def main() -> None:
     with mistakes_explained():
         try:
             sys.argv[1:] = expand(sys.argv[1:])
-            rehearse_run(sys.argv[1:])
-            job()
+            with claimed(rehearse_run(sys.argv[1:])) as place:
+                sys.argv[1:] += place
+                job()
         except CONFIG_ERRORS as error:
             fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
         except Pruned as pruned:
             fail(pruned)
         except OSError as error:  # from Hydra's own files: an error about ours is a StorageError already
             reason = error.strerror or error
-            fail(StorageError(f"{error.filename or 'A file'} could not be read or written ({reason})."))
+            fail(StorageError(f"{file_of(error) or 'A file'} could not be read or written ({reason})."))

@@ -52,15 +52,20 @@ def parse_resume(value: object) -> Resume:
     return Resume(True, None if word == "true" else Path(str(value)))
 
 
-def check_same_config(path: Path, recorded: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raises UserError with the keys in which a continuation differs from the run whose checkpoint is `path`."""
+def differences(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """The keys, a line each, in which a continuation differs from the run that it continues; "" where it may be one."""
     before, now = flatten(recorded), flatten(given)
     # A learning-rate schedule that ends with the epochs cannot be extended.
     fixed = before.get("optimizer.schedule") != "constant"
     ignore = [key for key in MAY_DIFFER if not (fixed and key == "trainer.epochs")]
     keys = sorted(differing([before, now], ignore))
-    if keys:
-        rows = "\n".join(f"  {key}: {before.get(key)} in the run, {now.get(key)} now" for key in keys)
+    return "\n".join(f"  {key}: {before.get(key)} in the run, {now.get(key)} now" for key in keys)
+
+
+def check_same_config(path: Path, recorded: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises UserError with the keys in which a continuation differs from the run whose checkpoint is `path`."""
+    rows = differences(recorded, given)
+    if rows:
         raise UserError(
             f"trainer.resume: {path.parent} was run with another config:\n{rows}\n"
             "Give the same values, or leave trainer.resume out to begin a new run."

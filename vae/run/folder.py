@@ -16,6 +16,7 @@ import yaml
 from vae.config.command_line import SEARCH_PATH
 from vae.nested import bare, flatten
 from vae.tracking.json_lines import scan_rows
+from vae.tracking.wandb.identity import RUN_ID
 
 Scalar = str | int | float | bool | None
 METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
@@ -23,6 +24,7 @@ METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
 COMMAND_FILE = "command.json"
 """How the run was asked for."""
 _OF_ONE_COMMAND = ("trainer.resume", "trust")
+_CHECKPOINT = "checkpoint.pt"
 POINTS_PER_CURVE = 200
 """A longer curve is thinned to about this many points, as many as a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
@@ -88,6 +90,16 @@ def is_run(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (METRICS_FILE, SUMMARY_FILE))
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a folder holds anything that a run has recorded, so that another run would be mixed with it."""
+    return is_run(folder) or has_checkpoint(folder) or (folder / RUN_ID).exists()
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a folder has a checkpoint, so that its run can go on."""
+    return (folder / _CHECKPOINT).is_file()
+
+
 def read_folder(folder: Path) -> RunFolder:
     """Everything that the folder holds, also of a run that is still running or was killed. Never raises."""
     rows, damaged = scan_rows(folder / METRICS_FILE)
@@ -122,6 +134,11 @@ def read_command(folder: Path) -> Command:
     options = asked.get("options", hydra)
     lists = [list(map(str, given)) if isinstance(given, list) else [] for given in (overrides, options)]
     return Command([each for each in lists[0] if bare(each).partition("=")[0] not in _OF_ONE_COMMAND], lists[1])
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """`.hydra/config.yaml` as it was written, nested, interpolations included; {} if there is none. Never raises."""
+    return _parsed(folder / ".hydra" / "config.yaml", _yaml, {})
 
 
 def read_overrides(folder: Path) -> list[str]:

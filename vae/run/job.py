@@ -1,6 +1,7 @@
 """One run among others: its folder, its place in a multirun, the link to the newest run."""
 
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,12 +43,18 @@ class Job:
 
 
 def link_latest(folder: Path) -> bool:
-    """Points results/latest at a run below results/. False: the run is elsewhere, and the link stays as it is."""
+    """Points results/latest at a run below results/. False: the link stays as it is, since the run is elsewhere.
+
+    Of several processes that do so at once, each replaces the link whole, and the last to do so remains.
+    """
     results = RESULTS.resolve()
     if results not in folder.resolve().parents:
         return False
-    new = results / ".latest"
-    new.unlink(missing_ok=True)
-    new.symlink_to(os.path.relpath(folder.resolve(), results))
-    new.replace(results / LATEST.name)
+    link = results / f".latest.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        link.symlink_to(os.path.relpath(folder.resolve(), results))
+        link.replace(results / LATEST.name)
+    except OSError:  # no links here, or results/latest is a folder of somebody's own: no reason to stop a run
+        link.unlink(missing_ok=True)
+        return False
     return True

@@ -25,6 +25,7 @@ from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
 from vae.sweep.study.goal import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
+from vae.sweep.study.place import refuse_shared_folder
 from vae.sweep.study.storage import absolute, sqlite_address
 
 _DUPLICATES = ("reuse", "reseed", "run")
@@ -86,6 +87,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     groups = [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
     preflight = Preflight(space, program.composer.slow, groups=groups, check=_imported(settings, "check"))
     config = preflight.check_corners()
+    refuse_shared_folder(preflight.first_job(), space.params, may_repeat=settings.duplicates == "run")
     base, resume = task_config(config), settings.resume_overrides
     plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
     _check_special_trials(plan, preflight, settings)

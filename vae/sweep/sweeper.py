@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 
 from vae.config import without_passwords, without_secrets
 from vae.errors import UnreachableError, UserError, orderly_end
+from vae.files import make_folder, writing
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
@@ -28,8 +29,9 @@ from vae.sweep.setup import Setup, checked_setup
 from vae.sweep.space.distributions import overrides_of
 from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
-from vae.sweep.study.opening import open_study
+from vae.sweep.study.opening import open_study, study_exists
 from vae.sweep.study.owners import owner_name
+from vae.sweep.study.place import MULTIRUN_FILE, refuse_foreign_folder
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line, go_on_command
@@ -82,15 +84,17 @@ def sweep(
 def open_ledger(setup: Setup) -> Ledger:
     """Opens the study, records the command in it, and queues the configurations with which it begins."""
     settings, place, goal = setup.settings, setup.place, setup.policy.goal
+    refuse_foreign_folder(place.folder, has_study=lambda: study_exists(place))
     if settings.storage is None:
-        place.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(place.folder)
     study, storage = open_study(place, setup.search, settings.heartbeat_seconds)
     names = _objective_names(setup)
     study.set_user_attr(ASKED, {"command": command_line(), "total": goal.total, "objectives": names})
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
     ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
-    place.folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(_recorded(setup.program.config), place.folder / "multirun.yaml")
+    make_folder(place.folder)
+    with writing(place.folder / MULTIRUN_FILE):
+        OmegaConf.save(_recorded(setup.program.config), place.folder / MULTIRUN_FILE)
     if not ledger.reached(goal):
         for params in setup.first:
             ledger.enqueue(" ".join(overrides_of(params)), params)

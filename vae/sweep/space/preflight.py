@@ -58,6 +58,10 @@ class Preflight:
             self._check(config, values)
         return base
 
+    def first_job(self) -> DictConfig:
+        """The config of a job at the first corner, which `check_corners` has found to fit."""
+        return self._compose(overrides_of(next(corners(self.space, self.groups))))
+
     def check_values(self, values: Mapping[str, Any]) -> None:
         """One trial's values, those of a custom search space among them. Raises UserError if they do not fit."""
         overrides = overrides_of(values)

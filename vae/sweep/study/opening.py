@@ -10,6 +10,7 @@ import optuna
 from optuna import Study
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
+from sqlalchemy import make_url
 
 from vae.errors import UserError
 from vae.nested import differing
@@ -72,6 +73,18 @@ def directions_of(direction: Any) -> list[str]:
     return listed
 
 
+def study_exists(place: StudyPlace) -> bool:
+    """Whether there is such a study. No file is made for this question."""
+    file = _file_of(place.storage)
+    if file is not None and not file.is_file():
+        return False
+    storage = open_storage(place.storage, place.wait_seconds)
+    try:
+        return place.name in optuna.get_all_study_names(storage)
+    except STORAGE_ERRORS as error:
+        raise unusable(place.storage, error) from error
+
+
 def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> tuple[Study, PatientStorage]:
     """The study and its storage.
 
@@ -114,3 +127,11 @@ def _refuse_difference(study: Study, new: Record) -> None:
             f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
             f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
         )
+
+
+def _file_of(storage: str) -> Path | None:
+    """The file of SQLite or of a journal; None where a storage is none."""
+    if storage.startswith("journal:"):
+        return Path(storage.removeprefix("journal:"))
+    database = make_url(storage).database if storage.startswith("sqlite") else None
+    return Path(database) if database else None

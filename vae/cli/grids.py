@@ -1,0 +1,148 @@
+"""A plain grid, job by job: where each writes, and what is done with one that was begun before."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from vae.config import RunConfig, from_record, record_of, typed
+from vae.config.composed import value_in, with_job_facts
+from vae.config.resume import differences
+from vae.errors import StorageError, UserError
+from vae.files import held
+from vae.nested import select
+from vae.run.folder import has_checkpoint, holds_run, read_record, read_summary
+from vae.run.job import Job
+from vae.states import RunState
+from vae.sweep.space.composer import task_config
+
+_GO_ON = ("trainer.epochs", "trainer.early_stop_evals", "evaluation")
+"""Keys with whose new values a job that has ended goes on."""
+
+
+@dataclass(frozen=True)
+class GridJobs:
+    """The jobs that Hydra's own sweeper will run.
+
+    Args:
+        loader: composes configs.
+        master: the config of the multirun.
+    """
+
+    loader: ConfigLoader
+    master: DictConfig
+
+    @cached_property
+    def overrides(self) -> list[list[str]]:
+        """Those of each job, by its number."""
+        params = OmegaConf.select(self.master, "hydra.sweeper.params") or {}
+        given = [*(f"{key}={value}" for key, value in params.items()), *self.master.hydra.overrides.task]
+        parser = OverridesParser.create(config_loader=self.loader)
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(given), None)
+        return jobs
+
+    def config(self, number: int) -> DictConfig:
+        """The config of a job as Hydra will compose it, `hydra` included."""
+        return with_job_facts(self.loader.load_sweep_config(self.master, self.overrides[number]), num=number)
+
+    def folder(self, number: int) -> Path:
+        """Where a job will write."""
+        return _folder_of(self.config(number))
+
+    def check(self, is_new: bool) -> None:
+        """Raises UserError where two jobs would share a folder, or where a job's folder holds another run.
+
+        Where the multirun's folder is new, and jobs have folders in it by their numbers, all this cannot be.
+        """
+        if is_new and self._has_numbered_folders():
+            return
+        numbers: dict[Path, int] = {}
+        for number in range(len(self.overrides)):
+            config = self.config(number)
+            folder = _folder_of(config)
+            if numbers.setdefault(folder, number) != number:
+                raise UserError(
+                    f"hydra.sweep.subdir={value_in(config, 'hydra.sweep.subdir')}: jobs {numbers[folder]} and {number} "
+                    f"would share the folder {folder}. Put ${{hydra.job.num}} into it, as in trial_${{hydra.job.num}}."
+                )
+            if holds_run(folder):
+                _refuse_other(folder, typed(task_config(config)))
+
+    def _has_numbered_folders(self) -> bool:
+        """Whether each job's folder lies in the multirun's, and has the job's number in its name."""
+        first, last = self.config(0), self.config(len(self.overrides) - 1)
+        common = Path(value_in(self.master, "hydra.sweep.dir"))
+        if any(Path(value_in(config, "hydra.sweep.dir")) != common for config in (first, last)):
+            return False
+        return _folder_of(with_job_facts(last, num=len(self.overrides))) != _folder_of(last)
+
+
+def run_grid_job(config: RunConfig, job: Job, multirun: Path) -> float:
+    """Runs a job of a plain grid, or goes on with it: one that has ended is left out. Returns its value.
+
+    Raises UserError where another process runs it, and StorageError where the multirun's folder has been removed.
+    """
+    from vae.run.wiring import train_and_test
+
+    if not (multirun / "multirun.yaml").is_file():
+        raise StorageError(f"{multirun} was removed or renamed while its jobs ran; the other jobs are not run.")
+    with held(job.folder) as is_free:
+        if not is_free:
+            raise UserError(f"{job.shown} is used by another process now. Wait until it has ended.")
+        summary = read_summary(job.folder)
+        state = RunState.from_summary(summary.get("state"))
+        if state in (RunState.COMPLETE, RunState.PRUNED) and not _goes_on(job.folder, config):
+            print(f"{job.shown} is {state} already", flush=True)
+            return float(summary.get("value", math.nan))
+        if has_checkpoint(job.folder):
+            config = replace(config, trainer=replace(config.trainer, resume=True))
+        return train_and_test(config, job)
+
+
+def _folder_of(config: DictConfig) -> Path:
+    return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")
+
+
+def _refuse_other(folder: Path, config: RunConfig) -> None:
+    """Raises UserError where a folder holds another run than this job's."""
+    recorded = _recorded(folder)
+    rows = "  (what it was run with cannot be read)" if recorded is None else differences(recorded, record_of(config))
+    if rows:
+        raise UserError(
+            f"{os.path.relpath(folder)} holds a job that was run with another config:\n{rows}\n"
+            "Give the same values to go on with that grid, or choose another study=NAME."
+        )
+
+
+def _recorded(folder: Path) -> Mapping[str, Any] | None:
+    """The config with which a run was begun; None where it cannot be read."""
+    from vae.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
+
+    try:
+        record: Any = OmegaConf.to_container(OmegaConf.create(read_record(folder)), resolve=True)
+        return record_of(from_record(record))
+    except Exception:  # damaged, or of another version
+        pass
+    try:
+        config: Mapping[str, Any] = read_checkpoint(folder / CHECKPOINT_FILE)["config"]
+        return config
+    except UserError:
+        return None
+
+
+def _goes_on(folder: Path, config: RunConfig) -> bool:
+    """Whether a job that has ended is to be trained or evaluated further than before."""
+    from vae.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
+
+    if not has_checkpoint(folder):
+        return False
+    before, now = read_checkpoint(folder / CHECKPOINT_FILE)["config"], record_of(config)
+    return any(select(before, key) != select(now, key) for key in _GO_ON)

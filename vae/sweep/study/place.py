@@ -1,0 +1,76 @@
+"""The folder of a sweep: what it may hold before, and how its trials share it."""
+
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from vae.config.composed import value_in, with_job_facts
+from vae.errors import UserError
+
+STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
+"""Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
+_JOB_FILES = (".hydra", "metrics.jsonl", "summary.json", "checkpoint.pt")
+
+
+def holds_multirun(folder: Path) -> bool:
+    """Whether a folder is that of a search, a grid, or any other multirun."""
+    return (folder / MULTIRUN_FILE).exists() or holds_search(folder)
+
+
+def holds_search(folder: Path) -> bool:
+    """Whether a folder is that of a search by Optuna, of this package or of the published plugin."""
+    if (folder / STUDY_FILE).exists():
+        return True
+    try:
+        config = OmegaConf.load(folder / MULTIRUN_FILE)
+        return "study_name" in (config.hydra.sweeper or {})
+    except Exception:  # there is none, or it is damaged: a parser may raise anything
+        return False
+
+
+def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
+    """Raises UserError where the trials of a study would be mixed with runs that are not its own.
+
+    Args:
+        folder: of the sweep; it need not exist.
+        has_study: whether the study exists already, so that the runs in its folder are its trials. Called only where
+            there are some.
+    """
+    shown = os.path.relpath(folder)
+    if any((folder / name).exists() for name in _JOB_FILES):
+        raise UserError(f"{shown} holds a single run. Choose another folder for the sweep. No study was created.")
+    if not folder.is_dir():
+        return
+    if (folder / MULTIRUN_FILE).exists() and not holds_search(folder):
+        what = "a plain grid, and this is a search"
+    elif any((job / name).exists() for job in folder.iterdir() for name in _JOB_FILES) and not has_study():
+        what = "runs that are not of this study"
+    else:
+        return
+    raise UserError(
+        f"{shown} holds {what}. Choose another name for the study, or remove that folder. No study was created."
+    )
+
+
+def refuse_shared_folder(config: DictConfig, swept: Collection[str], may_repeat: bool) -> None:
+    """Raises UserError where two trials would share a folder.
+
+    Args:
+        config: of any job, `hydra` included.
+        swept: the searched keys.
+        may_repeat: whether two trials may have the same overrides.
+    """
+    numbered = {_folder_of(with_job_facts(config, num=number)) for number in (0, 1)}
+    named = {_folder_of(with_job_facts(config, num=0, override_dirname=name)) for name in ("a", "b")}
+    left_out = {*config.hydra.job.config.override_dirname.exclude_keys}
+    if len(numbered) == 1 and (len(named) == 1 or may_repeat or left_out & {*swept}):
+        raise UserError(
+            f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')}: several trials would share a folder. "
+            "Put ${hydra.job.num} into it, as in trial_${hydra.job.num}. No study was created."
+        )
+
+
+def _folder_of(config: DictConfig) -> Path:
+    return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")
