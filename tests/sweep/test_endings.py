@@ -41,6 +41,10 @@ def job(cfg):
         os._exit(0)
     if how == "kill" or (how == "kill once" and once()):
         os.kill(os.getpid(), signal.SIGKILL)
+    if how == "border" and HydraConfig.get().job.num % 8:
+        raise ValueError("no good")
+    if how == "unlucky seed" and cfg.seed == 1001:
+        raise ValueError("no good")
     if how == "hang" and once():
         time.sleep(60)
     return {"nan": float("nan"), "inf": float("inf")}.get(how, 1.5)
@@ -113,6 +117,20 @@ def test_the_same_exception_several_times_running_looks_like_a_bug(program):
     assert "3 trials in a row ended in the same exception, which looks like a bug" in output
     assert "ValueError: no good" in output
     assert app.states() == ["FAIL"] * 3
+
+
+def test_a_region_that_fails_beside_one_that_works_stops_nothing(program):
+    app = program(ENDINGS, CONFIG.replace("grid", "random").replace("n_trials: null", "n_trials: 2, enqueue: []"))
+    app.run("how=border", "+x=interval(0,1)", "hydra.sweeper.n_jobs=1")
+    assert app.states() == ["COMPLETE", *["FAIL"] * 7, "COMPLETE"]
+
+
+def test_a_confirmation_that_fails_is_left_out(program):
+    config = CONFIG.replace("grid", "random").replace("n_trials: null", "n_trials: 2, seed_key: seed, enqueue: []")
+    app = program(ENDINGS, config + "seed: 0\n")
+    output = app.run("how='unlucky seed'", "+x=interval(0,1)", "hydra.sweeper.confirm={top: 1, seeds: 3}")
+    assert [trial.state.name for trial in app.study("out-confirm").trials] == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert "over 2 seeds" in output
 
 
 @pytest.mark.parametrize(("rate", "failed"), [(0.0, 1), (0.2, 3)])

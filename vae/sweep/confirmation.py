@@ -32,10 +32,10 @@ def queue_confirmations(setup: Setup, best: Sequence[FrozenTrial], owner: str) -
 
 
 def confirmation_policy(setup: Setup, confirming: Ledger) -> Policy:
-    """Every queued trial is run; those that fail are left out of the mean."""
+    """Every queued trial is run once; those that fail are left out of the mean, and nothing takes their place."""
     wanted = [trial for trial in confirming.trials() if trial.state != TrialState.FAIL]
     return Policy(
-        Goal(len(wanted)),
+        Goal(len(wanted), queued_only=True),
         limits=FailureLimits(max_failure_rate=1.0, max_retries=setup.policy.limits.max_retries),
         measures=Measures(setup.policy.measures.objectives),
     )

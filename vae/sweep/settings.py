@@ -63,11 +63,12 @@ class Sweeper:
     trial_timeout_seconds: float | None = None
     """A trial that runs longer than this is stopped and fails; null: no limit."""
     max_failure_rate: float = 0.5
-    """The sweep stops when more than this share of n_trials has failed; 0: at the first failure."""
+    """The sweep stops when more than this share of n_trials has failed; 0: at the first failure, 1: never."""
     max_retries: int = 2
     """How often a trial that was killed or lost is run again."""
     same_error_limit: int = 3
-    """The sweep stops when so many trials in a row end in the same exception: a bug, not bad luck."""
+    """The sweep stops when so many trials in a row end in the same exception and no trial of the study has succeeded: a
+    bug, not bad luck. Once one has, failures count only for max_failure_rate: a region of the space fails."""
     duplicates: str = "reuse"
     """What is done with a suggestion that has been tried before: reuse its value, reseed (run it with a fresh seed), or
     run it again."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import UserError
@@ -15,8 +16,9 @@ from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
 from vae.sweep.study.lease import lease_of
+from vae.sweep.study.reading import reading
 from vae.sweep.study.results import confirmations
-from vae.sweep.study.storage import absolute, open_storage, sqlite_address
+from vae.sweep.study.storage import absolute, sqlite_address
 from vae.sweep.terminal.words import space_text
 
 UNNAMED = "value"
@@ -28,7 +30,15 @@ _AGAIN = "# Again: "
 
 def read_study(folder: Path) -> Records:
     """Raises UserError if the folder's study cannot be found or read."""
-    stored = _open(folder)
+    located = locate_study(folder)
+    if located is None or not located[0]:
+        raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
+    where, name = located
+    with reading(where) as storage:
+        return _records(folder, _load(folder, storage, where, name))
+
+
+def _records(folder: Path, stored: optuna.Study) -> Records:
     trials = _with_bare_keys(stored.get_trials())
     record, asked = (stored.user_attrs.get(name, {}) for name in (RECORD, ASKED))
     study = _in_memory(stored, trials)
@@ -65,12 +75,7 @@ def trial_folder(folder: Path, trial: FrozenTrial) -> Path | None:
     return next(filter(None, (below(folder, name) for name in names)), None)
 
 
-def _open(folder: Path) -> optuna.Study:
-    located = locate_study(folder)
-    if located is None or not located[0]:
-        raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
-    where, name = located
-    storage = open_storage(where, 0.0)
+def _load(folder: Path, storage: BaseStorage, where: str, name: str) -> optuna.Study:
     names = [n for n in optuna.get_all_study_names(storage) if not n.endswith(_CONFIRM)]
     candidates = [n for n in (name, folder.resolve().name) if n in names] or (names if len(names) == 1 else [])
     if not candidates:

@@ -65,7 +65,7 @@ class Engine:
     watcher: Watcher
 
     def __post_init__(self) -> None:
-        self.failures = Failures(self.policy)
+        self.failures = Failures(self.policy, self._any_success)
         self._next_recovery = 0.0
 
     def run(self, asked_to_stop: Event) -> None:
@@ -100,6 +100,9 @@ class Engine:
             time.sleep(_POLL_SECONDS)  # another process runs the last trials, or has died with them
             return True
         return False
+
+    def _any_success(self) -> bool:
+        return bool(self.ledger.trials(TrialState.COMPLETE, TrialState.PRUNED))
 
     def _recover(self) -> None:
         if time.monotonic() >= self._next_recovery:

@@ -1,6 +1,7 @@
 """When a trial is run again, and when a sweep is stopped."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
@@ -18,11 +19,11 @@ class FailureLimits:
     """How many failures a sweep tolerates."""
 
     max_failure_rate: float = 1.0
-    """Share of the total that may fail; 0: none."""
+    """Share of the total that may fail; 0: none, 1: any number."""
     max_retries: int = 2
     """How often a lost trial is run again."""
     same_error_limit: int = 3
-    """So many trials in a row that end in the same exception stop the sweep."""
+    """So many trials in a row that end in the same exception stop the sweep, while no trial has succeeded."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,15 @@ class Policy:
 
 
 class Failures:
-    """Counts the failures of this session and stops the sweep when they are too many."""
+    """Counts the failures of this session and stops the sweep when they are too many.
 
-    def __init__(self, policy: Policy) -> None:
-        self._total, self._limits = policy.goal.total, policy.limits
+    Args:
+        policy: the limits.
+        any_success: whether any trial of the study has come to its end, in this session or another.
+    """
+
+    def __init__(self, policy: Policy, any_success: Callable[[], bool]) -> None:
+        self._total, self._limits, self._any_success = policy.goal.total, policy.limits, any_success
         self._count = 0
         self._last_error, self._in_a_row = "", 0
 
@@ -58,7 +64,7 @@ class Failures:
             raise UserError(f"{which}: {outcome.reason}.")
         if outcome.cause == Cause.ERROR:
             self._add_error(outcome)
-        if self._count > self._limits.max_failure_rate * self._total:
+        if self._limits.max_failure_rate < 1 and self._count > self._limits.max_failure_rate * self._total:
             raise UserError(
                 f"{self._count} of {self._total:g} trials failed, more than hydra.sweeper.max_failure_rate="
                 f"{self._limits.max_failure_rate:g} allows; the last was {which}: "
@@ -68,9 +74,11 @@ class Failures:
     def _add_error(self, outcome: Outcome) -> None:
         self._in_a_row = self._in_a_row + 1 if outcome.signature == self._last_error else 1
         self._last_error = outcome.signature
-        if self._in_a_row >= self._limits.same_error_limit:
+        # Where another configuration has worked, a region of the space fails, and not the program.
+        if self._in_a_row >= self._limits.same_error_limit and not self._any_success():
             raise UserError(
                 f"{self._in_a_row} trials in a row ended in the same exception, which looks like a bug and not like "
-                f"bad luck: {outcome.reason} ({outcome.signature}). Finished trials are kept: fix it, and the same "
-                "command resumes the sweep. hydra.sweeper.same_error_limit sets how many it takes."
+                f"bad luck, since no trial has succeeded: {outcome.reason} ({outcome.signature}). Finished trials are "
+                "kept: fix it, and the same command resumes the sweep. "
+                "hydra.sweeper.same_error_limit sets how many it takes."
             )

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from vae.sweep.attributes import CREATED
 from vae.sweep.study.patience import Away, is_momentary, reason_of
 
-_SQLITE_TIMEOUT_SECONDS = 2.0
+SQLITE_TIMEOUT_SECONDS = 2.0
 """How long SQLite waits for a lock by itself, before it says so."""
 _SERVER_TIMEOUT_SECONDS = 10
 _LIBPQ = {
@@ -35,12 +35,14 @@ class Database(RDBStorage):
     Args:
         url: its address.
         file: of an SQLite database.
+        makes_tables: whether the tables are made where there are none.
     """
 
-    def __init__(self, url: str, file: Path | None) -> None:
+    def __init__(self, url: str, file: Path | None, makes_tables: bool = True) -> None:
         self._tried: set[str] = set()
         self.file = file
-        super().__init__(url, engine_kwargs={"connect_args": _connect_arguments(make_url(url))})
+        options = {"connect_args": _connect_arguments(make_url(url))}
+        super().__init__(url, engine_kwargs=options, skip_table_creation=not makes_tables)
 
     @property
     def engine(self) -> Engine:  # Optuna sets it, and uses it before it has set all else
@@ -49,10 +51,14 @@ class Database(RDBStorage):
 
     @engine.setter
     def engine(self, new: Engine) -> None:
-        event.listen(new, "handle_error", _raise_if_away)
-        if new.dialect.name == "postgresql":
-            event.listen(new, "connect", _limit_locks)
+        self._connect_to(new)
         self._engine = new
+
+    def _connect_to(self, engine: Engine) -> None:
+        """Prepares an engine before its first connection."""
+        event.listen(engine, "handle_error", _raise_if_away)
+        if engine.dialect.name == "postgresql":
+            event.listen(engine, "connect", _limit_locks)
 
     def probe(self) -> None:
         """Returns if the study's tables can be written; changes nothing."""
@@ -84,7 +90,7 @@ class Database(RDBStorage):
 
 def _connect_arguments(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"timeout": _SQLITE_TIMEOUT_SECONDS}
+        return {"timeout": SQLITE_TIMEOUT_SECONDS}
     if url.get_backend_name() == "postgresql" and url.get_driver_name() in ("psycopg", "psycopg2"):
         return {name: value for name, value in _LIBPQ.items() if name not in url.query}
     return {}

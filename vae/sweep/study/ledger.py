@@ -72,11 +72,13 @@ class Ledger:
         """
         while not self.reached(goal):
             with alone(self._storage):
-                begun = time.monotonic()
-                trial = self.study.ask()
+                begun, trial = time.monotonic(), self.study.ask()
                 if not self._sign(trial.number, begun):
                     continue
                 self._taken[trial.number] = trial
+            if goal.queued_only and not self.trial(trial.number).user_attrs.get(QUEUED):
+                self.finish(trial.number, TrialState.FAIL, attributes={REASON: "another process took the last one"})
+                continue
             if not self._too_many(trial, goal):
                 self.held.add(trial.number)
                 return trial

@@ -88,7 +88,8 @@ def confirmations(study: Study, again: Study) -> list[Confirmed]:
     """Confirmed trials, best mean first, from the study and the study that repeats its best trials."""
     values: dict[int, list[float]] = {}
     for trial in again.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        values.setdefault(int(trial.user_attrs[CONFIRMS]), []).append(trial.value or 0.0)
+        if CONFIRMS in trial.user_attrs:
+            values.setdefault(int(trial.user_attrs[CONFIRMS]), []).append(trial.value or 0.0)
     by_number = {trial.number: trial for trial in study.get_trials(deepcopy=False)}
     confirmed = [Confirmed(by_number[number], tuple(own)) for number, own in values.items()]
     sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
