@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import wandb
 import wandb.env
 import wandb_offline
 from support import Result
+from support import environment as with_variables
 from wandb_server import KEY, WandbServer
 
 from vae.config.schema import WandbConfig
@@ -256,6 +259,38 @@ def test_a_server_that_stalls_in_the_middle_delays_the_end_and_no_more(
         page = json.loads((tmp_path / "wandb_page.json").read_text())
         assert page["links"]["group"] == f"{running.url}/somebody/vae-sweeps/groups/my%20group"
         running.stalled = False
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    found = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for each in found for child in each]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP], ids=["ends", "hangs"])
+def test_wandbs_own_process_can_end_or_hang(fault: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vae", *TINY, "trainer.epochs=60"]
+    env = with_variables(WANDB_MODE="offline")
+    with subprocess.Popen(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stderr
+        while not run.stdout.readline().startswith("W&B offline: "):
+            assert run.poll() is None
+        (core,) = children(run.pid)
+        os.kill(core, fault)
+        if fault == signal.SIGSTOP:
+            while not run.stdout.readline().startswith("waiting for W&B, "):
+                assert run.poll() is None
+            run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=120)
+    assert run.returncode == (0 if fault == signal.SIGKILL else 130)
+    assert err.startswith("W&B: ")
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in out
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["state"] == "finished"
+    assert len(read_rows(tmp_path / "run" / "metrics.jsonl")) == 60
+    assert not Path(f"/proc/{core}").exists()
 
 
 @pytest.mark.parametrize(

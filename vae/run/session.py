@@ -55,7 +55,7 @@ class Session:
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
         self._asked = Command(job.overrides, job.options)
         self._facts: dict[str, Any] = {}
-        self._is_latest = False
+        self._is_latest = self._is_complete = False
 
     def open(self, history: Sequence[Mapping[str, float]], trial: Tracker | None = None) -> None:
         """Prints what is run, starts the trackers, links results/latest. A resumed run has a `history`."""
@@ -100,6 +100,7 @@ class Session:
         self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
         self._draw_latents(progress.best_epoch)
         test |= self._examine(progress.best_epoch)
+        self._is_complete = True
         self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | test)
         latest = " (results/latest)" if self._is_latest else ""
         self._say(
@@ -116,6 +117,9 @@ class Session:
             seconds: How long it took.
             kept: The epoch of the checkpoint that is on the disk; None: there is none that can be read.
         """
+        if self._is_complete and isinstance(error, KeyboardInterrupt):  # while it waited for W&B
+            self._say(f"{RunState.COMPLETE} after epoch {progress.epoch}: {self._job.shown}")
+            return
         state = RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
         state = RunState.PRUNED if isinstance(error, Pruned) else state
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

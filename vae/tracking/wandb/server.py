@@ -1,9 +1,11 @@
 """W&B's module, quiet and ready, its client, and its own process. Never a prompt."""
 
+import atexit
 import os
 import sys
 import time
 from contextlib import suppress
+from threading import Event, Thread
 from typing import Any
 
 from vae.errors import UserError
@@ -12,7 +14,10 @@ from vae.tracking.wandb.environment import base_url, has_key, problems
 
 AGAIN_AFTER_SECONDS = 600.0
 """For how long the runs of a process do not wait again for a server that did not answer one of them."""
+EXIT_SECONDS = 15.0
+"""How long the end of a process waits for W&B's own, when its runs have ended."""
 _unreachable_until = 0.0
+_leaving, _left = Event(), Event()
 
 
 def api(timeout_seconds: int = 15) -> Any:
@@ -70,13 +75,51 @@ def _spare_imports(wandb: Any) -> None:
         wandb.Run._detect_and_apply_job_inputs = apply
 
 
+def leave_in_time() -> None:
+    """Lets the end of this process wait for W&B's own for `EXIT_SECONDS` at most, and say nothing of its errors.
+
+    To be called when W&B's process has been started. It replaces what W&B does at the exit, which waits for ever; where
+    the installed version lacks these names, nothing changes.
+    """
+    connection = _connection()
+    if getattr(connection, "_cleanup", None) is None:
+        return
+    with suppress(Exception):
+        connection._cleanup()
+        if not _leaver.is_alive():
+            _leaver.start()
+            atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Ends W&B's process in order, or else at once. No thread can be started when a process ends: it waits for this."""
+    _leaving.set()
+    _left.wait(EXIT_SECONDS)
+    end_service()
+
+
+def _tear_down() -> None:
+    _leaving.wait()
+    with suppress(BaseException):
+        sys.modules["wandb"].teardown()
+    _left.set()
+
+
+_leaver = Thread(target=_tear_down, name="end of wandb", daemon=True)
+
+
+def _connection() -> Any:
+    """W&B's connection to its own process; None where there is none."""
+    module = sys.modules.get("wandb.sdk.wandb_setup")
+    return getattr(getattr(module, "_singleton", None), "_connection", None)
+
+
 def end_service() -> None:
     """Ends W&B's own process at once, so that the end of this one does not wait for it; its log stays on disk.
 
     W&B has no call for this: where the installed version lacks these names, nothing is done. A later run starts anew.
     """
-    module: Any = sys.modules.get("wandb.sdk.wandb_setup")
-    connection: Any = getattr(getattr(module, "_singleton", None), "_connection", None)
+    connection = _connection()
     process = getattr(getattr(connection, "_proc", None), "_process", None)
     with suppress(Exception):
         if process is not None:
@@ -84,7 +127,7 @@ def end_service() -> None:
             process.wait(5)
             connection._cleanup()  # what W&B would do at the exit of this process
             os.environ.pop("WANDB_SERVICE", None)
-            module._singleton = None
+            sys.modules["wandb.sdk.wandb_setup"]._singleton = None  # type: ignore[attr-defined]
 
 
 def first_line(error: BaseException) -> str:

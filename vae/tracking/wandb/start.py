@@ -10,7 +10,7 @@ from typing import Any
 from vae.config.schema import WandbConfig
 from vae.tracking.wandb.environment import give_folders, leave_out_all, problems, wandb_mode
 from vae.tracking.wandb.identity import RunIdentity, RunPlace, in_this_place, named_here, outer_agent
-from vae.tracking.wandb.server import first_line, known_unreachable, quiet, remember_unreachable
+from vae.tracking.wandb.server import first_line, known_unreachable, leave_in_time, quiet, remember_unreachable
 from vae.tracking.wandb.sync import is_synced, parts_below, upload
 
 _ID_FREE_SECONDS = 20.0
@@ -73,6 +73,7 @@ def _in_words_of_variables(request: Start) -> Start:
 def _set_up(wandb: Any, request: Start) -> None:
     """Prepares W&B. It is told of an outer agent's sweep only for the run that this agent has started."""
     own = wandb.setup(settings=wandb.Settings(silent=True)).settings
+    leave_in_time()
     sweep_config = own.sweep_param_path
     for name in _PLACES:
         if hasattr(own, name):

@@ -53,7 +53,7 @@ class WandbTracker(Background):
         self._warn(f"it has taken nothing for {MOST_WAITING} calls; later metrics are in metrics.jsonl only", "queue")
 
     def on_wait(self) -> None:
-        self._say(f"waiting for W&B, {self.limit_seconds:.0f} s at most ...")
+        self._say(f"waiting for W&B, {self.limit_seconds:.0f} s at most (Ctrl-C leaves it) ...")
 
     def on_abandon(self) -> None:
         later = f"send it later with: {self._run.sync_command}" if self._run else "its metrics are in metrics.jsonl"
