@@ -59,7 +59,7 @@ def without_hyphens(arguments: Sequence[str]) -> list[str]:
     >>> without_hyphens(["-m", "--model.latent_size=16", "--data", "digits", '{"seed": 3}', "--cfg", "job"])
     ['-m', 'model.latent_size=16', 'data=digits', 'seed=3', '--cfg', 'job']
     """
-    is_multirun = not {"-m", "--multirun"}.isdisjoint(arguments)
+    is_multirun = any(each == "-m" or (each[:3] == "--m" and "--multirun".startswith(each)) for each in arguments)
     result, rest = [], list(arguments)
     while rest:
         argument = rest.pop(0)
