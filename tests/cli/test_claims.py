@@ -1,7 +1,9 @@
 """A folder belongs to one run: nothing is shared, mixed or overwritten, whatever is started beside or after it."""
 
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,8 +192,34 @@ def test_a_grid_whose_folder_is_removed_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "multirun" / "s"
     while not read_rows(folder / "trial_0000" / "metrics.jsonl"):
         assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
     folder.rename(tmp_path / "elsewhere")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 4, (out, err)
     assert "multirun/s" in err
     assert "Traceback" not in err
+
+
+def rename(folder: Path) -> Path:
+    return folder.rename(folder.with_name("moved"))
+
+
+def delete(folder: Path) -> None:
+    shutil.rmtree(rename(folder), ignore_errors=True)  # at once, whatever is written meanwhile
+
+
+@pytest.mark.parametrize("remove", [delete, rename])
+def test_a_search_whose_folder_is_removed_ends_with_one_line(remove: Callable[[Path], object], tmp_path: Path) -> None:
+    """Nothing is made anew in its place."""
+    long = [a for a in SEARCH if a != "sweep.n_trials=1"]
+    process = start(tmp_path, *long, "sweep.n_trials=2", "trainer.epochs=100000", "sweep.n_jobs=1")
+    folder = tmp_path / "multirun" / "s"
+    while not read_rows(folder / "trial_0000" / "metrics.jsonl"):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    remove(folder)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 4, (out, err)
+    assert len(err.splitlines()) == 1, err
+    assert "multirun/s was removed or renamed while the sweep ran" in err
+    assert not folder.exists()

@@ -66,6 +66,8 @@ class LiveReport:
             _, errors = self._process.communicate()
             errors = errors or f"it took longer than {_LAST_WRITE_SECONDS:g} s"
         shown = os.path.relpath(self.folder)
+        if not self.folder.is_dir():  # removed while the multirun ran, which says so itself
+            return
         if self._process.returncode == 0:
             self._say(f"report {shown}/{REPORT_FILE}")
         else:

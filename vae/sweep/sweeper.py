@@ -1,10 +1,9 @@
 """One sweep from beginning to end: what `hydra/sweeper=optuna` runs."""
 
-import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
-from vae.config import without_passwords, without_secrets
+from vae.config import without_passwords
 from vae.errors import UnreachableError, UserError, orderly_end
 from vae.files import make_folder, writing
 from vae.states import RunState
@@ -31,11 +30,12 @@ from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import open_study, study_exists
 from vae.sweep.study.owners import owner_name
-from vae.sweep.study.place import MULTIRUN_FILE, refuse_foreign_folder
+from vae.sweep.study.place import MULTIRUN_FILE, FolderWatch, refuse_foreign_folder
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line, go_on_command
 from vae.sweep.terminal.last_words import sum_up
+from vae.sweep.terminal.log_file import log_file
 from vae.sweep.terminal.table import Board, headline
 from vae.sweep.terminal.words import space_text
 from vae.sweep.trial import trial_environment
@@ -108,6 +108,7 @@ class _Sweep:
         self.setup, self.ledger = setup, ledger
         self.confirmed: list[Confirmed] = []
         self.asked_to_stop = threading.Event()
+        self.watch = FolderWatch(setup.place.folder)
 
     def run(self, open_report: OpenReport) -> Any:
         settings, folder, total = self.setup.settings, self.setup.place.folder, self.setup.policy.goal.total
@@ -124,7 +125,7 @@ class _Sweep:
             self.ledger.patience.waiting.told(say),
         ):
             try:
-                with _log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
+                with self.watch.explains(), log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
                     self._search(self.ledger, self.setup.policy, board)
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
@@ -132,11 +133,12 @@ class _Sweep:
                 unreachable = isinstance(error, UnreachableError)
                 interrupted = isinstance(error, KeyboardInterrupt) or (unreachable and end.first is not None)
                 if not interrupted:
-                    say(f"\nGo on with: {go_on}")
+                    if self.watch.is_there():
+                        say(f"\nGo on with: {go_on}")
                     raise
                 say(f"\nstopped{self._how_far()}; nothing is lost. Go on with: {go_on}")
             finally:
-                if not self.ledger.patience.is_away():
+                if self.watch.is_there() and not self.ledger.patience.is_away():
                     sum_up(self.setup, self.ledger, confirmed=self.confirmed, say=say, width=board.width)
         if interrupted:
             raise SystemExit(end.exit_code)
@@ -178,6 +180,7 @@ class _Sweep:
         setup, settings = self.setup, self.setup.settings
 
         def environment(number: int) -> list[str]:
+            self.watch.check()  # the job would make its folder anew
             folder = [f"hydra.sweep.subdir={folder_of(ledger.trial(number))}"] if folder_of else []
             study = ledger.study.study_name
             return [*trial_environment(number, study=study, place=setup.place, owner=ledger.owner), *folder]
@@ -188,7 +191,9 @@ class _Sweep:
             Heartbeat(ledger.renew, settings.heartbeat_seconds),
             board,
         ):
-            engine = Engine(ledger, setup.plan, environment, executor=executor, policy=policy, watcher=board)
+            engine = Engine(
+                ledger, setup.plan, environment, executor=executor, policy=policy, watcher=board, check=self.watch.check
+            )
             engine.run(self.asked_to_stop)
 
     def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:
@@ -213,33 +218,3 @@ def _recorded(config: DictConfig) -> DictConfig:
 def _objective_names(setup: Setup) -> list[str]:
     settings = setup.settings
     return settings.objectives or [settings.value_name] * len(setup.search.record.directions)
-
-
-class _Discreet(logging.Formatter):
-    """Lines of a log, without the passwords of an address."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s")
-        self._address = address
-
-    def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record), self._address)
-
-
-@contextmanager
-def _log_file(path: Path, address: str) -> Iterator[None]:
-    """What is logged under vae.sweep, above all the tracebacks of failed trials, goes to a file instead.
-
-    Passwords in the study's `address` are left out.
-    """
-    handler = logging.FileHandler(path, delay=True)
-    handler.setFormatter(_Discreet(address))
-    logger = logging.getLogger("vae.sweep")
-    logger.addHandler(handler)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = True
-        handler.close()

@@ -55,6 +55,7 @@ class Engine:
         executor: runs the jobs.
         policy: when a trial is run again, and when the sweep is stopped.
         watcher: is told what happens.
+        check: called at each turn; what it raises ends the sweep.
     """
 
     ledger: Ledger
@@ -63,6 +64,7 @@ class Engine:
     executor: Executor
     policy: Policy
     watcher: Watcher
+    check: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
         self.failures = Failures(self.policy, self._any_success)
@@ -76,6 +78,7 @@ class Engine:
         """
         try:
             while self._turn(asked_to_stop):
+                self.check()
                 self.watcher.tick()
         finally:
             self.executor.stop()

@@ -1,13 +1,14 @@
-"""The folder of a sweep: what it may hold before, and how its trials share it."""
+"""The folder of a sweep: what it may hold before, how its trials share it, and whether it is still there."""
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.composed import value_in, with_job_facts
-from vae.errors import UserError
+from vae.errors import StorageError, UserError
 
 STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
 """Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
@@ -74,3 +75,50 @@ def refuse_shared_folder(config: DictConfig, swept: Collection[str], may_repeat:
 
 def _folder_of(config: DictConfig) -> Path:
     return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")
+
+
+class FolderWatch:
+    """Notices that a sweep's folder was removed or renamed while the sweep runs.
+
+    Args:
+        folder: of the sweep; it exists, with the files by which it is known.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files = [path for name in (MULTIRUN_FILE, STUDY_FILE) if (path := folder / name).exists()]
+        self._identity = _identity(folder)
+
+    def is_there(self) -> bool:
+        """Whether the folder is the one that it was: a job makes its own folder, and those above it, anew."""
+        return _identity(self.folder) == self._identity and all(path.exists() for path in self._files)
+
+    def check(self) -> None:
+        """Raises StorageError where it is not."""
+        if not self.is_there():
+            raise self._gone()
+
+    @contextmanager
+    def explains(self) -> Iterator[None]:
+        """Whatever is raised in the context, because the folder is gone, becomes the StorageError that says so."""
+        try:
+            yield
+        except Exception as error:
+            if self.is_there():
+                raise
+            raise self._gone() from error
+
+    def _gone(self) -> StorageError:
+        return StorageError(
+            f"{os.path.relpath(self.folder)} was removed or renamed while the sweep ran, so the sweep has ended. "
+            "Where it is put back, the same command goes on; else it begins anew."
+        )
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Device and inode; None where there is no such folder."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
