@@ -26,7 +26,7 @@ from PIL import Image
 
 REPORTS, SEEDS = 1100, (0, 1)
 EARLIER = Path(__file__).parent.parent / "tests" / "earlier"
-SECONDS_PER_REPORT = 30
+SECONDS_PER_REPORT = 120
 GRID = """\
 hydra:
   sweeper: {_target_: hydra._internal.core_plugins.basic_sweeper.BasicSweeper, max_batch_size: null}
@@ -93,6 +93,13 @@ def strange_text(file: Path, chance: random.Random) -> None:
 
 def strange_values(file: Path, chance: random.Random) -> None:
     """JSON or YAML in which a few values, at any depth, have another type."""
+    try:
+        _change_values(file, chance)
+    except Exception:  # it is damaged already
+        strange_text(file, chance)
+
+
+def _change_values(file: Path, chance: random.Random) -> None:
     if file.suffix == ".jsonl":
         rows = [_changed(json.loads(line), chance) for line in file.read_text().splitlines()]
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -94,9 +94,9 @@ def test_damaged_lines_are_skipped_counted_and_said(study):
     rows = file.read_text().splitlines()
     file.write_text("\n".join([rows[0], rows[1][:9], "\0\0\0", *rows[2:]]) + "\n")
     records = read_records(study.folder)
-    assert records.damaged == {str(file): 2}
+    assert records.damaged == {str(file): "2 damaged lines skipped"}
     assert len(records.runs[3].folder.curves["epoch"]) == len(rows) - 1
-    assert f"{file}: 2 damaged lines skipped." in page(records, study.folder)
+    assert f"{file}: 2 damaged lines skipped" in page(records, study.folder)
 
 
 def test_a_reason_cannot_break_out_of_the_page(study):

@@ -72,7 +72,9 @@ def test_what_is_missing_or_no_file_reads_as_empty(tmp_path):
     assert read_everything(tmp_path / "nowhere") == (RunFolder(tmp_path / "nowhere"), {}, {}, [])
     for name in FILES:
         (tmp_path / name).mkdir(parents=True)
-    assert read_everything(tmp_path) == (RunFolder(tmp_path), {}, {}, [])
+    folder, *rest = read_everything(tmp_path)
+    assert (folder.summary, folder.curves, *rest) == ({}, {}, {}, {}, [])
+    assert list(folder.damage) == [str(tmp_path / name) for name in FILES[:2]]
     assert not is_run(tmp_path)
 
 
@@ -83,7 +85,7 @@ def test_a_run_reads_as_it_was_written():
     assert summary == folder.summary == json.loads((place / "summary.json").read_text())
     assert folder.curves["epoch"] == [1, 2]
     assert folder.curves["val/elbo"][-1] == folder.facts["val/elbo"] == summary["value"]
-    assert folder.damaged_lines == 0
+    assert folder.damage == {}
     assert (config["model.name"], config["trainer.epochs"]) == ("mlp", 2)
     assert "trainer.epochs=2" in overrides
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from vae.cli.exits import mistakes_explained
+from vae.cli.exits import mistakes_explained, warn
 from vae.files import write_whole, writing
 from vae.text import cell, precise_text, short_keys
 
@@ -50,12 +50,13 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     """
     from vae.report.read.places import read_comparison
     from vae.report.show.columns import REASON_COLUMN, Column, columns
-    from vae.report.show.page import by_rank, write_page
+    from vae.report.show.page import by_rank, damage_lines, write_page
 
     records = read_comparison(folders)
     with writing(page):
         page.parent.mkdir(parents=True, exist_ok=True)
-    write_page(records, page)
+    for line in damage_lines(write_page(records, page)):
+        warn(line)
     table = [
         Column("run", "run", [run.name for run in records.runs]),
         Column("state", "run", [run.state for run in records.runs]),

@@ -31,6 +31,11 @@ def mistakes_explained() -> Iterator[None]:
         restore_signals(before)
 
 
+def warn(line: str) -> None:
+    """Prints a line to standard error, beside a command's results."""
+    print(line, file=sys.stderr)
+
+
 def fail(error: Exception) -> NoReturn:
     """Prints the message and exits with the error's own exit code, or 1."""
     if WANTS_TRACEBACK:

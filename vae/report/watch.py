@@ -4,6 +4,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from vae.errors import UserError
@@ -17,13 +18,17 @@ REST_PER_WORK = 20
 """While watching, it rests this many times as long as the last report took to write."""
 
 
-def write_report(given: str) -> Path:
-    """Writes the report of a folder, or of a study by its name; returns its path. Raises UserError."""
+def write_report(given: str, say: Callable[[str], object] = lambda line: None) -> Path:
+    """Writes the report of a folder, or of a study by its name; returns its path. Raises UserError.
+
+    `say` is told what of the files is damaged and left out.
+    """
     from vae.report.read.places import find_folder, read_records
-    from vae.report.show.page import write_page
+    from vae.report.show.page import damage_lines, write_page
 
     folder = find_folder(given)
-    write_page(read_records(folder), folder / REPORT_FILE)
+    for line in damage_lines(write_page(read_records(folder), folder / REPORT_FILE)):
+        say(line)
     return folder / REPORT_FILE
 
 

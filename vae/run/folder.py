@@ -1,24 +1,22 @@
 """The one reader of a run's folder: summary, curves, pictures, config, overrides.
 
-It changes nothing in the folder. A missing or damaged file never raises: it reads as an empty one.
+It changes nothing in the folder. A missing or damaged file never raises: it reads as an empty one, and is noted.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
+from typing import Any
 
 from vae.config.command_line import SEARCH_PATH
-from vae.nested import bare, flatten
+from vae.nested import bare
+from vae.run.recorded import Damage, Scalar, flat_scalars, from_yaml, note, parsed, plain_facts, reason_of, shown
 from vae.tracking.json_lines import scan_rows
 from vae.tracking.wandb.identity import RUN_ID
 
-Scalar = str | int | float | bool | None
 METRICS_FILE, SUMMARY_FILE = "metrics.jsonl", "summary.json"
 """The files that a run writes first and last."""
 COMMAND_FILE = "command.json"
@@ -29,8 +27,6 @@ POINTS_PER_CURVE = 200
 """A longer curve is thinned to about this many points, as many as a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
 _KINDS = {"reconstruction": "reconstructions"}
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Parsed = TypeVar("_Parsed")
 
 
 @dataclass(frozen=True)
@@ -64,8 +60,8 @@ class RunFolder:
     """Metric -> its value at each recorded epoch; `epoch` is one of the metrics."""
     pictures: Mapping[str, Path] = field(default_factory=dict)
     """Kind (`samples`, `reconstructions`, ...) -> newest PNG."""
-    damaged_lines: int = 0
-    """Lines of metrics.jsonl that could not be read."""
+    damage: Mapping[str, str] = field(default_factory=dict)
+    """File -> what in it could not be read, in words."""
     ended: float | None = None
     """When summary.json was written, in seconds since 1970."""
 
@@ -102,20 +98,22 @@ def has_checkpoint(folder: Path) -> bool:
 
 def read_folder(folder: Path) -> RunFolder:
     """Everything that the folder holds, also of a run that is still running or was killed. Never raises."""
-    rows, damaged = scan_rows(folder / METRICS_FILE)
+    damage: Damage = {}
+    rows = _rows(folder / METRICS_FILE, damage)
     summary = folder / SUMMARY_FILE
     ended = summary.stat().st_mtime if summary.is_file() else None
-    return RunFolder(folder, read_summary(folder), curves_of(rows), pictures_of(folder), damaged, ended)
+    return RunFolder(folder, read_summary(folder, damage), curves_of(rows), pictures_of(folder), damage, ended)
 
 
-def read_summary(folder: Path) -> dict[str, Any]:
-    """Content of summary.json; {} if there is none. Never raises."""
-    return _parsed(folder / SUMMARY_FILE, json.loads, {})
+def read_summary(folder: Path, damage: Damage | None = None) -> dict[str, Any]:
+    """Content of summary.json; {} if there is none. Never raises; `damage` takes what could not be read."""
+    file = folder / SUMMARY_FILE
+    return plain_facts(parsed(file, json.loads, {}, damage), file, damage)
 
 
-def read_config(folder: Path) -> dict[str, Scalar]:
+def read_config(folder: Path, damage: Damage | None = None) -> dict[str, Scalar]:
     """`.hydra/config.yaml` by dotted keys, with lists as text; {} if there is none. Never raises."""
-    return _parsed(folder / ".hydra" / "config.yaml", _flat_scalars, {})
+    return parsed(folder / ".hydra" / "config.yaml", lambda text: flat_scalars(from_yaml(text)), {}, damage)
 
 
 def has_command(folder: Path) -> bool:
@@ -123,37 +121,40 @@ def has_command(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (COMMAND_FILE, ".hydra/overrides.yaml"))
 
 
-def read_command(folder: Path) -> Command:
+def read_command(folder: Path, damage: Damage | None = None) -> Command:
     """How the run was asked for, from command.json, or from `.hydra/` of an older run; empty if neither. Never raises.
 
     What decides only about one command is left out: what it resumed, and what it trusted.
     """
-    asked: dict[str, Any] = _parsed(folder / COMMAND_FILE, json.loads, {})
-    hydra: list[str] = _parsed(folder / ".hydra" / "hydra.yaml", _options_of, [])
-    overrides = asked.get("overrides", _parsed(folder / ".hydra" / "overrides.yaml", _yaml, []))
-    options = asked.get("options", hydra)
-    lists = [list(map(str, given)) if isinstance(given, list) else [] for given in (overrides, options)]
-    return Command([each for each in lists[0] if bare(each).partition("=")[0] not in _OF_ONE_COMMAND], lists[1])
+    asked: dict[str, Any] = parsed(folder / COMMAND_FILE, json.loads, {}, damage)
+    overrides, options = asked.get("overrides"), asked.get("options")
+    if overrides is None:
+        overrides = parsed(folder / ".hydra" / "overrides.yaml", from_yaml, [], damage)
+    if options is None:
+        options = parsed(folder / ".hydra" / "hydra.yaml", _options_of, [], damage)
+    lists: list[list[Any]] = [given if isinstance(given, list) else [] for given in (overrides, options)]
+    texts, where = ([shown(str(each)) for each in given] for given in lists)
+    return Command([each for each in texts if bare(each).partition("=")[0] not in _OF_ONE_COMMAND], where)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """`.hydra/config.yaml` as it was written, nested, interpolations included; {} if there is none. Never raises."""
-    return _parsed(folder / ".hydra" / "config.yaml", _yaml, {})
+    return parsed(folder / ".hydra" / "config.yaml", from_yaml, {})
 
 
-def read_overrides(folder: Path) -> list[str]:
+def read_overrides(folder: Path, damage: Damage | None = None) -> list[str]:
     """The run's own overrides; [] if there are none. Never raises."""
-    return read_command(folder).overrides
+    return read_command(folder, damage).overrides
 
 
-def read_sweep(folder: Path) -> dict[str, Any]:
+def read_sweep(folder: Path, damage: Damage | None = None) -> dict[str, Any]:
     """`multirun.yaml` of a sweep or a grid, its interpolations as they are written; {} if there is none. Never raises.
 
     >>> from pathlib import Path
     >>> read_sweep(Path("not/there"))
     {}
     """
-    return _parsed(folder / "multirun.yaml", _yaml, {})
+    return parsed(folder / "multirun.yaml", from_yaml, {}, damage)
 
 
 def curves_of(rows: list[dict[str, Any]]) -> dict[str, list[float | None]]:
@@ -180,13 +181,9 @@ def pictures_of(folder: Path) -> dict[str, Path]:
     return {kind: path for kind, (_, path) in newest.items()}
 
 
-def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_LOADER)
-
-
 def _options_of(text: str) -> list[str]:
     """The options that `.hydra/hydra.yaml` shows, where an older run has recorded no command."""
-    hydra = _yaml(text)["hydra"]
+    hydra = from_yaml(text)["hydra"]
     sources = hydra["runtime"]["config_sources"]
     folders = [f"--config-dir={source['path']}" for source in sources if source["provider"] == "command-line"]
     name = hydra["job"]["config_name"]
@@ -194,20 +191,13 @@ def _options_of(text: str) -> list[str]:
     return [*folders, *([] if name == "config" else [f"--config-name={name}"]), *paths]
 
 
-def _flat_scalars(text: str) -> dict[str, Scalar]:
-    flat = flatten(_yaml(text))
-    return {key: as_scalar(value) for key, value in flat.items()}
-
-
-def as_scalar(value: Any) -> Scalar:
-    """A scalar as it is, anything else as text."""
-    return value if isinstance(value, Scalar) else str(value)
-
-
-def _parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed) -> _Parsed:
-    """A file, parsed; `empty` where that fails or yields another type."""
+def _rows(file: Path, damage: Damage) -> list[dict[str, Any]]:
+    """The rows of a metrics.jsonl; lines that could not be read are noted."""
     try:
-        parsed = parse(file.read_text(encoding="utf-8"))
-    except Exception:  # a parser may raise anything on a damaged file
-        return empty
-    return parsed if isinstance(parsed, type(empty)) else empty
+        rows, lines = scan_rows(file)
+    except OSError as error:
+        note(damage, file, reason_of(error))
+        return []
+    if lines:
+        note(damage, file, f"{lines} damaged line{'s' * (lines > 1)} skipped")
+    return rows

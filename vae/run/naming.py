@@ -8,7 +8,7 @@ from typing import Any
 
 from vae.config.quoting import typed_value
 from vae.nested import bare
-from vae.run.folder import as_scalar
+from vae.run.recorded import as_scalar
 from vae.text import number_text, short_keys
 from vae.tracking.wandb.identity import NAME_LENGTH, TAG_LENGTH
 

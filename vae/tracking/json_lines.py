@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vae.files import write_whole, writing
 from vae.tracking.protocols import Tracker
+
+_LARGEST_INTEGER = 2**63
 
 
 class JsonLines(Tracker):
@@ -56,20 +59,35 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def scan_rows(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Rows of a metrics.jsonl, and the number of lines that are damaged or that a kill cut short."""
-    if not path.is_file():
+    """Rows of a metrics.jsonl, and the number of lines that are damaged or that a kill cut short. Raises OSError."""
+    if not os.path.lexists(path):
         return [], 0
+    if not path.is_file():  # a pipe would wait for ever
+        raise OSError(f"{path.name} is no file")
     rows, damaged = [], 0
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(text)
         except (ValueError, RecursionError):  # also raised for a huge number, and for deep nesting
             row = None
-        if isinstance(row, dict) and "epoch" in row:
+        if isinstance(row, dict) and _is_epoch(row.get("epoch")) and all(map(_is_kept, row.values())):
             rows.append(row)
         else:
             damaged += 1
     return rows, damaged
+
+
+def _is_epoch(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST_INTEGER
+
+
+def _is_kept(value: object) -> bool:
+    """Whether a value may stand in a row: `json_line` writes no number that is not finite."""
+    return math.isfinite(value) if isinstance(value, float) else not isinstance(value, int) or _is_short(value)
+
+
+def _is_short(value: int) -> bool:
+    return abs(value) < _LARGEST_INTEGER
 
 
 def finite(value: Any) -> Any:

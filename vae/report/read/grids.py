@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -11,7 +12,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from vae.nested import bare, differing, select
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, Scalar, is_run, read_config, read_folder, read_overrides, read_sweep
+from vae.run.folder import RunFolder, is_run, read_config, read_folder, read_overrides, read_sweep
+from vae.run.recorded import Damage, Scalar, shown
 from vae.states import RunState
 
 OBJECTIVE = "val/elbo"
@@ -47,25 +49,33 @@ def read_grid(folder: Path) -> Records:
     jobs = run_folders(folder)
     numbers = {job.name.removeprefix("trial_").lstrip("0") or "0": job for job in jobs}
     names = numbers if len(numbers) == len(jobs) else {job.name: job for job in jobs}
-    return read_runs(folder.resolve().name, names, _command(folder))
+    damage: Damage = {}
+    command = _command(read_sweep(folder, damage))
+    return read_runs(shown(folder.resolve().name), names, command, damage)
 
 
-def read_runs(title: str, folders: Mapping[str, Path], command: str = "") -> Records:
-    """Named folders of runs, compared by the config keys in which they differ."""
-    configs = {name: read_config(path) for name, path in folders.items()}
-    given = [bare(override).partition("=")[0] for path in folders.values() for override in read_overrides(path)]
-    keys = differing(configs.values(), ignore=INCIDENTAL_KEYS)
+def read_runs(
+    title: str, folders: Mapping[str, Path], command: str = "", damage: Mapping[str, str] | None = None
+) -> Records:
+    """Named folders of runs, compared by the config keys in which they differ.
+
+    A config that is damaged is left out, so that its run does not differ from the others in every key.
+    """
+    noted: Damage = dict(damage or {})
+    configs = {name: read_config(path, noted) for name, path in folders.items()}
+    given = [bare(override).partition("=")[0] for path in folders.values() for override in read_overrides(path, noted)]
+    keys = differing([config for config in configs.values() if config], ignore=INCIDENTAL_KEYS)
     keys = [*dict.fromkeys(key for key in given if key in keys), *(key for key in keys if key not in given)]
     runs = [
         _run(name, read_folder(path), {key: configs[name][key] for key in keys if key in configs[name]})
         for name, path in folders.items()
     ]
-    values = {key: [run.params.get(key) for run in runs] for key in keys}
+    values = {key: [run.params[key] for run in runs if key in run.params] for key in keys}
     distributions = {key: distribution(of_key) for key, of_key in values.items()}
     study = optuna.create_study(direction="maximize", study_name=title)
     study.add_trials([_trial(run, distributions) for run in runs])
     space = {key: ", ".join(map(str, dict.fromkeys(of_key))) for key, of_key in values.items()}
-    return Records(title, runs, study, [OBJECTIVE], Request(space, command))
+    return Records(title, runs, study, [OBJECTIVE], Request(space, command), damage=noted)
 
 
 def distribution(values: Sequence[Scalar]) -> BaseDistribution:
@@ -90,10 +100,10 @@ def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
         name=name,
         state=RunState.from_summary(folder.summary.get("state")),
         params=params,
-        values=(float(value),) if isinstance(value, int | float) else (),
+        values=() if value is None else (float(value),),
         folder=folder,
-        execution=Execution(ended - seconds, ended) if ended and seconds and isinstance(seconds, int | float) else None,
-        reason=str(folder.summary.get("reason", "")),
+        execution=Execution(ended - seconds, ended) if ended and seconds and 0 < seconds <= ended else None,
+        reason=folder.summary.get("reason") or "",
     )
 
 
@@ -114,8 +124,8 @@ def _trial(run: Run, distributions: Mapping[str, BaseDistribution]) -> FrozenTri
     return trial
 
 
-def _command(folder: Path) -> str:
-    overrides = select(read_sweep(folder), "hydra.overrides.task")
+def _command(sweep: Mapping[str, Any]) -> str:
+    overrides = select(sweep, "hydra.overrides.task")
     if not isinstance(overrides, list):
         return ""
-    return shlex.join(["python", "-m", "vae", "-m", *map(str, overrides)])
+    return shlex.join(["python", "-m", "vae", "-m", *(shown(str(override)) for override in overrides)])

@@ -7,7 +7,8 @@ from functools import cached_property
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from vae.run.folder import METRICS_FILE, RunFolder, Scalar
+from vae.run.folder import RunFolder
+from vae.run.recorded import Scalar
 from vae.states import RunState
 from vae.sweep.study.results import Confirmed, best_trials
 
@@ -71,6 +72,8 @@ class Records:
     again: str = ""
     """The command that trains the best run again."""
     confirmed: Sequence[Confirmed] = ()
+    damage: Mapping[str, str] = field(default_factory=dict)
+    """File that belongs to no single run -> what in it could not be read, in words."""
 
     @property
     def keys(self) -> list[str]:
@@ -89,10 +92,9 @@ class Records:
         return [trial.number for trial in best_trials(self.study, self.confirmed)]
 
     @property
-    def damaged(self) -> dict[str, int]:
-        """metrics.jsonl -> the number of its lines that could not be read."""
-        folders = [run.folder for run in self.runs]
-        return {str(f.path / METRICS_FILE): f.damaged_lines for f in folders if f.path and f.damaged_lines}
+    def damaged(self) -> dict[str, str]:
+        """File -> what in it could not be read, in words: of the whole first, then of the runs."""
+        return {**self.damage, **{file: what for run in self.runs for file, what in run.folder.damage.items()}}
 
     def log_scale(self, key: str) -> bool:
         """Whether a key was searched on a logarithmic scale."""

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from vae.errors import UserError
+from vae.errors import StorageError, UserError
 from vae.nested import bare, select, without_resolvers
+from vae.report.read.grids import read_grid, run_folders
 from vae.report.read.records import Execution, Records, Request, Run
-from vae.run.folder import RunFolder, as_scalar, below, curves_of, read_folder, read_sweep
+from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
+from vae.run.recorded import Damage, as_scalar, from_yaml, parsed, plain_facts, reason_of
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
@@ -29,7 +32,31 @@ _AGAIN = "# Again: "
 
 
 def read_study(folder: Path) -> Records:
-    """Raises UserError if the folder's study cannot be found or read."""
+    """The study; where its file beside the trials is damaged, the trials as their folders have them.
+
+    Raises UserError if the study cannot be found or read, and nothing else is there to be shown.
+    """
+    where = (locate_study(folder) or ("", ""))[0]
+    file, beside = folder / "study.db", sqlite_address(folder.resolve() / "study.db")
+    try:
+        return _from_storage(folder)
+    except Exception as error:  # of SQLAlchemy, Optuna or its JSON: a damaged study may raise anything
+        if where not in ("", beside) or is_busy(error):
+            raise
+        reason = reason_of(error)
+        if not run_folders(folder):
+            raise StorageError(f"{file} is damaged, and no trial has left a folder beside it ({reason}).") from error
+    records = read_grid(folder)
+    what = f"the study cannot be read ({reason}); its trials are shown as their folders have them"
+    return replace(records, damage={str(file): what, **records.damage})
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether a database was only busy: another process holds its lock."""
+    return "locked" in str(error)
+
+
+def _from_storage(folder: Path) -> Records:
     located = locate_study(folder)
     if located is None or not located[0]:
         raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
@@ -39,8 +66,10 @@ def read_study(folder: Path) -> Records:
 
 
 def _records(folder: Path, stored: optuna.Study) -> Records:
+    damage: Damage = {}
+    read_sweep(folder, damage)
     trials = _with_bare_keys(stored.get_trials())
-    record, asked = (stored.user_attrs.get(name, {}) for name in (RECORD, ASKED))
+    record, asked = (_mapping(stored.user_attrs.get(name)) for name in (RECORD, ASKED))
     study = _in_memory(stored, trials)
     space = {bare(key): _space_text(text, bare(key), trials) for key, text in record.get("space", {}).items()}
     return Records(
@@ -49,14 +78,15 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
         study=study,
         objectives=_objectives(asked.get("objectives", ()), trials, len(stored.directions)),
         request=Request(space, asked.get("command", ""), asked.get("total")),
-        again=_again(folder),
+        again=parsed(folder / "best.yaml", _again, "", damage),
         confirmed=confirmations(study, _confirmations_of(stored)),
+        damage=damage,
     )
 
 
 def locate_study(folder: Path) -> tuple[str, str] | None:
     """Storage and name of a sweep's study; None where the folder is not a sweep's."""
-    database = (folder / "study.db").resolve()
+    database = folder.resolve() / "study.db"
     beside = sqlite_address(database) if database.is_file() else ""
     unnamed = (beside, "") if beside else None
     config = read_sweep(folder)
@@ -102,7 +132,8 @@ def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:
     """A trial's files, with what the study alone has recorded: its facts, and a curve of the values reported to it."""
     attributes = {key: trial.user_attrs[key] for key in (FOLDER, WANDB_ID) if key in trial.user_attrs}
     rows = [{"epoch": step, "reported": value} for step, value in sorted(trial.intermediate_values.items())]
-    summary = {**trial.user_attrs.get(FACTS, {}), **folder.facts, **attributes}
+    facts = plain_facts(_mapping(trial.user_attrs.get(FACTS)), Path(f"facts of trial {trial.number}"))
+    summary = {**facts, **folder.facts, **attributes}
     return replace(folder, summary=summary, curves=folder.curves or curves_of(rows))
 
 
@@ -143,14 +174,19 @@ def _objectives(names: Sequence[str], trials: Sequence[FrozenTrial], count: int)
     if count > 1:
         return [f"value_{i}" for i in range(count)]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    recorded = [trial.user_attrs.get(FACTS, {}) for trial in complete]
+    recorded = [_mapping(trial.user_attrs.get(FACTS)) for trial in complete]
     shared = sorted(set.intersection(*map(set, recorded))) if recorded else []
     shared.sort(key=lambda name: not name.startswith("val/"))
     equal = (n for n in shared if all(f[n] == t.value for f, t in zip(recorded, complete, strict=True)))
     return [next(equal, UNNAMED)]
 
 
-def _again(folder: Path) -> str:
-    best = folder / "best.yaml"
-    lines = best.read_text(encoding="utf-8").splitlines() if best.is_file() else []
+def _again(best: str) -> str:
+    if not isinstance(from_yaml(best), dict):
+        raise ValueError("it is no mapping")
+    lines = best.splitlines()
     return next((line.removeprefix(_AGAIN) for line in lines if line.startswith(_AGAIN)), "")
+
+
+def _mapping(recorded: object) -> dict[str, Any]:
+    return recorded if isinstance(recorded, dict) else {}

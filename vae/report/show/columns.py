@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vae.report.read.records import Records
-from vae.run.folder import Scalar
+from vae.run.recorded import Scalar
 from vae.sweep.attributes import FOLDER, REASON
 
 SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")

@@ -20,31 +20,39 @@ from vae.report.show.columns import columns
 from vae.report.show.pictures import gallery
 from vae.report.show.words import conclusion, failures, overview
 from vae.run.folder import below
+from vae.run.recorded import Damage
 from vae.states import RunState
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 DIGITS = 6
 """Significant digits of the numbers in the page."""
+_MOST_DAMAGED = 10
 _ASSETS = Path(__file__).parents[1] / "assets"
 
 
-def write_page(records: Records, path: Path) -> None:
-    """Writes the page whole or not at all. Raises StorageError."""
-    text = page(records, path.parent)  # before the file is opened: an error in reading is not one in writing
+def write_page(records: Records, path: Path) -> Damage:
+    """Writes the page whole or not at all. Returns the damaged files that it names. Raises StorageError."""
+    damage = dict(records.damaged)
+    text = page(records, path.parent, damage)  # before the file is opened: an error in reading is not one in writing
     write_whole(path, lambda file: file.write(text))
+    return damage
 
 
-def page(records: Records, folder: Path) -> str:
-    """The page as text; `folder` is where it will lie, for links to the runs' folders."""
+def page(records: Records, folder: Path, damage: Damage | None = None) -> str:
+    """The page as text; `folder` is where it will lie, for links to the runs' folders.
+
+    Pictures that cannot be read are added to `damage`, which the page names.
+    """
+    damage = dict(records.damaged) if damage is None else damage
     drawn = list(charts(records))
-    pictures = gallery(records.runs, by_rank(records))
+    pictures = gallery(records.runs, by_rank(records), damage)
     has_curves = any(run.folder.curves for run in records.runs)
     values = {
         "title": records.title,
         "conclusion": conclusion(records),
         "facts": overview(records),
         "failures": failures(records),
-        "damaged": records.damaged,
+        "damaged": damage,
         "written": datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
         "charts": drawn,
         "has_curves": has_curves,
@@ -59,6 +67,13 @@ def page(records: Records, folder: Path) -> str:
         "scripts": Markup("\n").join(_asset(name) for name in SCRIPTS),
     }
     return str(_template().render(values))
+
+
+def damage_lines(damaged: Damage) -> list[str]:
+    """What of the files could not be read, for a terminal: a line for each of the first few files, and a count."""
+    lines = [f"damaged, left out: {os.path.relpath(file)}: {what}" for file, what in damaged.items()][:_MOST_DAMAGED]
+    more = len(damaged) - len(lines)
+    return [*lines, f"and {more:,} more damaged files, which the report names"] if more else lines
 
 
 def by_rank(records: Records) -> list[int]:
