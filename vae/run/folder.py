@@ -13,7 +13,7 @@ from typing import Any
 
 from vae.config.command_line import SEARCH_PATH
 from vae.nested import bare
-from vae.run.recorded import Damage, Scalar, flat_scalars, from_yaml, note, parsed, plain_facts, reason_of, shown
+from vae.run.recorded import Damage, Scalar, flat_scalars, from_yaml, note, parsed, plain_facts, shown, why_unread
 from vae.tracking.json_lines import scan_rows
 from vae.tracking.wandb.identity import RUN_ID
 
@@ -132,7 +132,8 @@ def read_command(folder: Path, damage: Damage | None = None) -> Command:
         overrides = parsed(folder / ".hydra" / "overrides.yaml", from_yaml, [], damage)
     if options is None:
         options = parsed(folder / ".hydra" / "hydra.yaml", _options_of, [], damage)
-    lists: list[list[Any]] = [given if isinstance(given, list) else [] for given in (overrides, options)]
+    both: tuple[Any, Any] = (overrides, options)
+    lists = [given if isinstance(given, list) else [] for given in both]
     texts, where = ([shown(str(each)) for each in given] for given in lists)
     return Command([each for each in texts if bare(each).partition("=")[0] not in _OF_ONE_COMMAND], where)
 
@@ -196,7 +197,7 @@ def _rows(file: Path, damage: Damage) -> list[dict[str, Any]]:
     try:
         rows, lines = scan_rows(file)
     except OSError as error:
-        note(damage, file, reason_of(error))
+        note(damage, file, why_unread(error))
         return []
     if lines:
         note(damage, file, f"{lines} damaged line{'s' * (lines > 1)} skipped")

@@ -45,7 +45,7 @@ def parsed(file: Path, parse: Callable[[str], Any], empty: _Parsed, damage: Dama
             return content
         raise ValueError(f"it holds {_kind(content)} in place of {_kind(empty)}")
     except Exception as error:  # a parser may raise anything on a damaged file
-        note(damage, file, reason_of(error))
+        note(damage, file, why_unread(error))
     return empty
 
 
@@ -55,7 +55,7 @@ def note(damage: Damage | None, file: Path, what: str) -> None:
         damage[str(file)] = "; ".join(filter(None, (damage.get(str(file)), what)))
 
 
-def reason_of(error: Exception) -> str:
+def why_unread(error: Exception) -> str:
     """Why a file could not be read, in one short line."""
     if isinstance(error, UnicodeDecodeError):
         return "it is no UTF-8 text"

@@ -56,6 +56,8 @@ class Request:
     """As it was typed."""
     total: int | None = None
     """How many runs."""
+    again: str = ""
+    """The command that trains the best run again."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,6 @@ class Records:
     objectives: Sequence[str]
     """Their names: `val/elbo`."""
     request: Request = field(default_factory=Request)
-    again: str = ""
-    """The command that trains the best run again."""
     confirmed: Sequence[Confirmed] = ()
     damage: Mapping[str, str] = field(default_factory=dict)
     """File that belongs to no single run -> what in it could not be read, in words."""

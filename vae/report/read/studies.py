@@ -14,7 +14,7 @@ from vae.nested import bare, select, without_resolvers
 from vae.report.read.grids import read_grid, run_folders
 from vae.report.read.records import Execution, Records, Request, Run
 from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
-from vae.run.recorded import Damage, as_scalar, from_yaml, parsed, plain_facts, reason_of
+from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, parsed, plain_facts, shown, why_unread
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
@@ -43,7 +43,7 @@ def read_study(folder: Path) -> Records:
     except Exception as error:  # of SQLAlchemy, Optuna or its JSON: a damaged study may raise anything
         if where not in ("", beside) or is_busy(error):
             raise
-        reason = reason_of(error)
+        reason = why_unread(error)
         if not run_folders(folder):
             raise StorageError(f"{file} is damaged, and no trial has left a folder beside it ({reason}).") from error
     records = read_grid(folder)
@@ -71,14 +71,21 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
     trials = _with_bare_keys(stored.get_trials())
     record, asked = (_mapping(stored.user_attrs.get(name)) for name in (RECORD, ASKED))
     study = _in_memory(stored, trials)
-    space = {bare(key): _space_text(text, bare(key), trials) for key, text in record.get("space", {}).items()}
+    texts = _mapping(record.get("space"))
+    space = {bare(key): _space_text(str(text), bare(key), trials) for key, text in texts.items()}
+    total = asked.get("total")
+    request = Request(
+        space,
+        command=shown(str(asked.get("command", ""))),
+        total=total if is_plain_number(total) else None,
+        again=parsed(folder / "best.yaml", _again, "", damage),
+    )
     return Records(
         title=stored.study_name,
         runs=[_run(trial, trial_folder(folder, trial)) for trial in trials],
         study=study,
-        objectives=_objectives(asked.get("objectives", ()), trials, len(stored.directions)),
-        request=Request(space, asked.get("command", ""), asked.get("total")),
-        again=parsed(folder / "best.yaml", _again, "", damage),
+        objectives=_objectives(asked.get("objectives"), trials, len(stored.directions)),
+        request=request,
         confirmed=confirmations(study, _confirmations_of(stored)),
         damage=damage,
     )
@@ -167,10 +174,10 @@ def _space_text(text: str, key: str, trials: Sequence[FrozenTrial]) -> str:
     return f"{space_text(drawn) if drawn else recorded}{condition}{where}"
 
 
-def _objectives(names: Sequence[str], trials: Sequence[FrozenTrial], count: int) -> list[str]:
+def _objectives(names: Any, trials: Sequence[FrozenTrial], count: int) -> list[str]:
     """Names of the objectives; an unnamed value gets the name of the metric that equals it in every trial."""
-    if names and set(names) != {UNNAMED}:
-        return list(names)
+    if isinstance(names, list) and len(names) == count and set(map(str, names)) != {UNNAMED}:
+        return [shown(str(name)) for name in names]
     if count > 1:
         return [f"value_{i}" for i in range(count)]
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]

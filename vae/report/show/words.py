@@ -58,7 +58,7 @@ def overview(records: Records) -> dict[str, str]:
     if executions:
         ends = min(run.begin for run in executions), max(run.end for run in executions)
         facts["time"] = " to ".join(f"{datetime.fromtimestamp(end):%Y-%m-%d %H:%M}" for end in ends)
-    facts |= {"command": request.command, "train the best again": records.again}
+    facts |= {"command": request.command, "train the best again": request.again}
     return {name: fact for name, fact in facts.items() if fact}
 
 
