@@ -28,4 +28,4 @@ def make_executor(program: HydraProgram, settings: Sweeper, objectives: int, tot
         return Slots(program, capacity, objectives, timeout_seconds=settings.trial_timeout_seconds)
     # The basic launcher runs one job after the other: a batch would only make the sampler wait.
     capacity = 1 if program.has_basic_launcher else settings.n_jobs
-    return LauncherBatches(program.launcher(), capacity, objectives)
+    return LauncherBatches(program.launcher(), capacity, objectives, in_process=program.has_basic_launcher)

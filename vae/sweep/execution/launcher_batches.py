@@ -1,9 +1,11 @@
 """Any Hydra launcher: it returns when a whole batch has ended, so trials are launched in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from hydra.plugins.launcher import Launcher
 
+from vae.sweep.execution.kin import ended_with_job, orphans_kept
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of
 
 
@@ -14,10 +16,11 @@ class LauncherBatches:
         launcher: the launcher, as Hydra makes it.
         capacity: trials in a batch.
         objectives: how many numbers a job must return.
+        in_process: jobs run in this process.
     """
 
-    def __init__(self, launcher: Launcher, capacity: int, objectives: int) -> None:
-        self.capacity, self.objectives = capacity, objectives
+    def __init__(self, launcher: Launcher, capacity: int, objectives: int, in_process: bool) -> None:
+        self.capacity, self.objectives, self.in_process = capacity, objectives, in_process
         self._launcher = launcher
         self._pending: list[tuple[int, list[str]]] = []
 
@@ -45,7 +48,8 @@ class LauncherBatches:
         for first, batch in self._consecutive():
             numbers = range(first, first + len(batch))
             try:
-                jobs = self._launcher.launch(batch, initial_job_idx=first)
+                with self._each_ends_whole():
+                    jobs = self._launcher.launch(batch, initial_job_idx=first)
                 outcomes = [outcome_of(job, self.objectives) for job in jobs]
             except Exception as error:  # of the launcher: a worker of joblib was killed, a cluster refused the jobs
                 reason = f"its launcher failed with {type(error).__name__}: {error}".splitlines()[0]
@@ -57,6 +61,15 @@ class LauncherBatches:
     def stop(self) -> None:
         """Forgets what has not been launched."""
         self._pending.clear()
+
+    @contextmanager
+    def _each_ends_whole(self) -> Iterator[None]:
+        """What jobs of this process start ends with them; the processes of other launchers are their own business."""
+        if not self.in_process:
+            yield
+            return
+        with orphans_kept(), ended_with_job():
+            yield
 
     def _consecutive(self) -> list[tuple[int, list[list[str]]]]:
         """A launcher numbers its jobs consecutively from a first one, and a trial's folder has its number."""

@@ -1,7 +1,6 @@
 """Slots: worker processes that live as long as the sweep. Each runs one trial; a free one takes the next at once.
 
-Each slot is a process pool of one, so that it has an environment of its own (its GPU), and a worker that dies takes
-only its trial with it.
+Each slot is a process pool of one: it has an environment of its own (its GPU), and takes only its trial with it.
 """
 
 import os
@@ -24,6 +23,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from vae.errors import UserError
 from vae.sweep.execution import worker
+from vae.sweep.execution.kin import Strays
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.execution.program import HydraProgram
 
@@ -93,8 +93,10 @@ class Slots:
         self._gpus = visible_gpus()
         self._slots: dict[int, _Slot] = {}
         self._failed_starts = 0
+        self._strays = Strays()
 
     def __enter__(self) -> "Slots":
+        self._strays.__enter__()
         self._threads_before = os.environ.get(_THREADS)
         # Set before a worker starts: a program may import torch before the worker's initializer runs.
         os.environ.setdefault(_THREADS, str(max(1, cores() // self.capacity)))
@@ -102,6 +104,7 @@ class Slots:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._strays.__exit__()
         if self._threads_before is None:
             os.environ.pop(_THREADS, None)
 
@@ -130,6 +133,7 @@ class Slots:
         """Trials that have ended; returns as soon as there is one."""
         busy = self._busy()
         wait([slot.future for slot in busy.values() if slot.future], timeout_seconds, FIRST_COMPLETED)
+        self._strays.look()
         ended = []
         for index, slot in busy.items():
             if slot.future and slot.future.done():
@@ -141,15 +145,19 @@ class Slots:
             slot.future = None
             if outcome.cause in (Cause.OUT_OF_MEMORY, Cause.LOST):
                 self._close(index)  # a fresh process has all its memory
+            if outcome.cause in (Cause.LOST, Cause.TIME_LIMIT):
+                self._strays.end()  # its worker could not
             ended.append((slot.number, outcome))
         return ended
 
     def stop(self) -> None:
-        """Ends the workers, all at once."""
+        """Ends the workers, all at once, and what they have left."""
+        self._strays.look()
         for slot in self._slots.values():
             slot.stop()
         for index in tuple(self._slots):
             self._close(index)
+        self._strays.end()
 
     def _busy(self) -> dict[int, _Slot]:
         return {index: slot for index, slot in self._slots.items() if slot.future}

@@ -19,6 +19,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, handle_signals, orderly_end
+from vae.sweep.execution.kin import end, ended_with_job, family, keep_orphans
 from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
 
 OUTPUT = "output.log"
@@ -48,6 +49,7 @@ def set_up(task: tuple[str, str], context: HydraContext, version_base: str | Non
     """
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    keep_orphans()
     threading.Thread(target=_end_with_parent, name="parent watch", daemon=True).start()
     for number in FOR_THE_SWEEP:
         signal.signal(number, signal.SIG_IGN)
@@ -63,9 +65,9 @@ def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
     """Runs one job from its composed config; what it prints goes into its folder. Never raises."""
     _Worker.pid.value = os.getpid()
     try:
-        folder = Path(str(OmegaConf.select(config, "hydra.sweep.dir")))
+        names = (str(OmegaConf.select(config, f"hydra.sweep.{name}")) for name in ("dir", "subdir"))
         JobRuntime.instance().set("name", config.hydra.job.name)
-        with orderly_end(), _output_to(folder / str(OmegaConf.select(config, "hydra.sweep.subdir")) / OUTPUT):
+        with orderly_end(), ended_with_job(), _output_to(Path(*names) / OUTPUT):
             job = run_job(
                 task_function=_Worker.task,
                 config=config,
@@ -91,6 +93,7 @@ def _end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
+        end(family(os.getpid()), grace_seconds=0)
         os._exit(1)  # the sweep was killed, and the trial will be run again: it must not run twice at a time
 
 
