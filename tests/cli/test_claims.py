@@ -1,6 +1,8 @@
 """A folder belongs to one run: nothing is shared, mixed or overwritten, whatever is started beside or after it."""
 
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -160,6 +162,21 @@ def test_jobs_may_have_folders_of_other_names(vae: Vae, tmp_path: Path) -> None:
     assert summary_of(tmp_path / "multirun/s/seed_2")["state"] == "finished"
 
 
+@pytest.mark.parametrize("flags", [("--config-dir", "mine"), ("-cd=mine", "-cn=other"), ("hydra.mode=MULTIRUN",)])
+def test_hydras_flags_switch_no_check_off(flags: tuple[str, ...], vae: Vae, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "other.yaml").write_text("defaults: [config, _self_]\nnotes: other\n")
+    leave(tmp_path / "results" / "here", "run")
+    leave(tmp_path / "multirun" / "here", "search")
+    before = contents(tmp_path)
+    place = "study=here" if "hydra.mode=MULTIRUN" in flags else "hydra.run.dir=results/here"
+    for arguments in ((*TINY, place), ("model.latent_size=0",)):
+        done = vae(*flags, *arguments)
+        assert done.code == 2, done
+        assert "/here holds a" in done.err or "model.latent_size must be" in done.err
+    assert contents(tmp_path) == before
+
+
 # ---------------------------------------------------------------- a grid that was begun
 
 
@@ -185,6 +202,23 @@ def test_a_grid_goes_on(vae: Vae, tmp_path: Path) -> None:
     assert contents(folder) == before
     assert vae(*GRID, "trainer.epochs=2").code == 0
     assert [row["epoch"] for row in read_rows(folder / "trial_0001" / "metrics.jsonl")] == [1, 2]
+
+
+def test_a_grid_that_was_stopped_says_how_to_go_on(tmp_path: Path) -> None:
+    """Also one without a name: the printed line runs as it is, and runs what is left."""
+    process = start(tmp_path, "seed=1,2", *TINY, "-m", "trainer.epochs=60", "trainer.checkpoint_every_seconds=0")
+    while not any(read_rows(path) for path in tmp_path.glob("multirun/*/trial_0000/metrics.jsonl")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, (out, err)
+    again = re.findall(r"Go on with: (.*)", out)[-1]
+    done = subprocess.run(again, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done
+    (grid,) = (tmp_path / "multirun").iterdir()
+    for job in ("trial_0000", "trial_0001"):
+        assert [row["epoch"] for row in read_rows(grid / job / "metrics.jsonl")] == [*range(1, 61)]
 
 
 def test_a_grid_whose_folder_is_removed_says_so(tmp_path: Path) -> None:

@@ -32,10 +32,11 @@ TINY = (
 
 @pytest.fixture
 def evaluated(vae, monkeypatch, tmp_path):
-    """Trains a tiny run with overrides, then calls vae-eval with arguments."""
+    """Trains a tiny run with overrides, in place of an earlier one, then calls vae-eval with arguments."""
     monkeypatch.setenv("HOME", str(tmp_path))
 
     def call(*arguments, train=()):
+        shutil.rmtree("run", ignore_errors=True)
         trained = vae(*TINY, *train)
         assert trained.code == 0, trained
         return vae(*arguments, main=evaluate.main)

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from vae.cli.exits import mistakes_explained
 from vae.config import conf_dir, one_of
+from vae.config.quoting import literal, override
 from vae.errors import Ended, UserError
-from vae.run.folder import read_summary
+from vae.run.folder import has_checkpoint, read_summary
 from vae.run.job import RESULTS
+from vae.states import RunState
 
 REPRODUCED = RESULTS / "reproduced"
 EXPECT = re.compile(r"^# Expect +(?P<metric>\S+) (?P<sign>=|<=|>=|<|>) (?P<value>\S+)(?: \+- (?P<tolerance>\S+))?$")
@@ -128,6 +130,17 @@ def exit_code_of_child(command: Sequence[str]) -> int:
                 child.send_signal(ended.signal)
 
 
+def _train(name: str, overrides: Sequence[str]) -> int:
+    """Trains an experiment in its folder, or goes on there; returns the exit code. Other settings are refused there."""
+    folder = REPRODUCED / name
+    if read_summary(folder).get("state") == RunState.COMPLETE.in_summary and not overrides:
+        print(f"{folder} is complete already; remove it to train again")
+        return 0
+    begun = [override("trainer.resume", literal(str(folder)))] if has_checkpoint(folder) else []
+    where = [f"experiment={name}", "tracking=none", override("hydra.run.dir", literal(str(folder))), *begun]
+    return exit_code_of_child([sys.executable, "-m", "vae", *where, *overrides])
+
+
 def main() -> None:
     """`scripts/reproduce.py NAME [KEY=VALUE ...]`: exit code 0 where the expectation holds, 1 where it does not."""
     if not sys.argv[1:] or sys.argv[1].startswith("-"):
@@ -137,8 +150,7 @@ def main() -> None:
     name, *overrides = sys.argv[1:]
     with mistakes_explained():
         expected = expectation(name)
-        where = [f"experiment={name}", "tracking=none", f"hydra.run.dir={REPRODUCED / name}"]
-        code = exit_code_of_child([sys.executable, "-m", "vae", *where, *overrides])
+        code = _train(name, overrides)
         if code:
             sys.exit(code)
         outcome = judge(name, expected)

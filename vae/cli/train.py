@@ -21,7 +21,8 @@ from vae.cli.help import help_text
 from vae.cli.mistakes import CONFIG_ERRORS, explain
 from vae.cli.rehearsal import rehearse_run
 from vae.config import conf_dir, register, typed
-from vae.config.command_line import config_options
+from vae.config.command_line import config_options, program_words, typed_words
+from vae.config.quoting import command
 from vae.errors import Pruned, StorageError, UserError
 from vae.files import file_of
 from vae.nested import select
@@ -81,9 +82,16 @@ def main() -> None:
     with mistakes_explained():
         try:
             sys.argv[1:] = expand(sys.argv[1:])
-            with claimed(rehearse_run(sys.argv[1:])) as place:
+            asked = rehearse_run(sys.argv[1:])
+            with claimed(asked) as place:
                 sys.argv[1:] += place
-                job()
+                try:
+                    job()
+                except KeyboardInterrupt:
+                    if asked and asked.multirun and asked.multirun.grid:  # a run and a search say it themselves
+                        again = command([*program_words(), *typed_words(), *place])
+                        print(f"stopped; nothing is lost. Go on with: {again}", flush=True)
+                    raise
         except CONFIG_ERRORS as error:
             fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
         except Pruned as pruned:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial
 
 from vae.config import without_passwords
 from vae.errors import UnreachableError, UserError, orderly_end
-from vae.files import make_folder, writing
+from vae.files import make_folder, write_whole
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
@@ -93,8 +93,8 @@ def open_ledger(setup: Setup) -> Ledger:
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
     ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
     make_folder(place.folder)
-    with writing(place.folder / MULTIRUN_FILE):
-        OmegaConf.save(_recorded(setup.program.config), place.folder / MULTIRUN_FILE)
+    recorded = OmegaConf.to_yaml(_recorded(setup.program.config))
+    write_whole(place.folder / MULTIRUN_FILE, lambda file: file.write(recorded))  # a process that joins may be reading
     if not ledger.reached(goal):
         for params in setup.first:
             ledger.enqueue(" ".join(overrides_of(params)), params)
