@@ -47,10 +47,32 @@ def without_resolvers(tree: Mapping[str, Any], key: str, depth: int = 8) -> Any:
     value = select(tree, key)
     if not isinstance(value, str) or "${" not in value:
         return value
+    if whole := REFERENCE.fullmatch(value):
+        return without_resolvers(tree, whole[1], depth - 1) if depth else None
     parts = [without_resolvers(tree, name, depth - 1) for name in REFERENCE.findall(value)] if depth else []
     filled = iter(parts)
     text = REFERENCE.sub(lambda _: str(next(filled, None)), value)
     return None if None in parts or not parts or "${" in text else text
+
+
+def settled(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree with references between its keys filled in; what would have to be executed stays as it is written.
+
+    >>> settled({"model": {"depth": "${seed}", "name": "${oc.env:NAME}"}, "seed": 3})
+    {'model': {'depth': 3, 'name': '${oc.env:NAME}'}, 'seed': 3}
+    """
+
+    def below(node: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+        return {
+            key: below(value, f"{prefix}{key}.") if isinstance(value, Mapping) else plain(f"{prefix}{key}", value)
+            for key, value in node.items()
+        }
+
+    def plain(key: str, value: Any) -> Any:
+        found = without_resolvers(tree, key)
+        return value if found is None else found
+
+    return below(tree, "")
 
 
 def differing(trees: Collection[Mapping[str, Any]], ignore: Collection[str] = ()) -> list[str]:

@@ -117,3 +117,21 @@ def test_the_commands_that_a_search_prints_go_on_with_it_and_train_its_best_agai
     assert "best val elbo" in paste(lab, again)
     (best,) = {path.parent.resolve() for path in lab.glob("results/**/summary.json")}
     assert summary_of(best)["value"] == study.best_value
+
+
+def test_the_command_that_a_grid_prints_goes_on_with_it(lab):
+    words = [
+        "--config-dir",
+        "mine ä",
+        "model=tiny",
+        "-m",
+        "model.latent_size=shuffle(2,3,4)",
+        "trainer.epochs=30",
+        *QUICK,
+    ]
+    output = interrupted(start(lab, words), lab, "multirun/*/*/checkpoint.pt")
+    (line,) = re.findall(r"Go on with: (.*)", output)
+    paste(lab, line)
+    jobs = [summary_of(path) for path in sorted(lab.glob("multirun/*/trial_*"))]
+    assert [(job["state"], job["epochs"]) for job in jobs] == [("finished", 30)] * 3
+    assert sorted(job["model.latent_size"] for job in jobs) == [2, 3, 4]

@@ -18,7 +18,7 @@ from vae.config.composed import value_in, with_job_facts
 from vae.config.resume import differences
 from vae.errors import StorageError, UserError
 from vae.files import held
-from vae.nested import select
+from vae.nested import select, settled
 from vae.run.folder import has_checkpoint, holds_run, read_record, read_summary
 from vae.run.job import Job
 from vae.states import RunState
@@ -127,8 +127,7 @@ def _recorded(folder: Path) -> Mapping[str, Any] | None:
     from vae.training.checkpoint import CHECKPOINT_FILE, read_checkpoint
 
     try:
-        record: Any = OmegaConf.to_container(OmegaConf.create(read_record(folder)), resolve=True)
-        return record_of(from_record(record))
+        return record_of(from_record(settled(read_record(folder))))
     except Exception:  # damaged, or of another version
         pass
     try:
