@@ -43,9 +43,8 @@ def job(cfg: DictConfig) -> float:
     """One training run; the value that a sweep sees is the best validation ELBO."""
     from vae.run.job import Job
     from vae.run.wiring import train_and_test
-    from vae.sweep.terminal.commands import go_on_command
 
-    context: Any = HydraConfig.get()
+    context = HydraConfig.get()
     overrides = list(context.overrides.task)
     folder, is_search = Path(context.runtime.output_dir), bool(os.environ.get("VAE_TRIAL"))
     place: dict[str, Any] = {"options": config_options(context, conf_dir()), "home": Path(context.runtime.cwd)}
@@ -58,10 +57,6 @@ def job(cfg: DictConfig) -> float:
             if is_search:
                 raise  # for the sweep, which records it in the study
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
-        except KeyboardInterrupt:
-            if not is_search and str(context.launcher._target_).endswith(".BasicLauncher"):
-                print(f"Nothing is lost. Go on with: {go_on_command(context._get_root())}", flush=True)
-            raise
     try:
         return train_and_test(typed(cfg), Job(folder, None, overrides, **place))
     except UserError as error:
