@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from vae.sweep.attributes import LOST, STARTS
 from vae.sweep.study.storage import absolute, open_storage
@@ -205,7 +206,9 @@ def sweep_through(folder: Path, storage: Any, seconds: float, total: int) -> tup
 
 def facts_of(folder: Path, url: str, gone: float, back: float) -> dict[str, Any]:
     """What the study and the folders of its trials say."""
-    trials = optuna.load_study(study_name="out", storage=open_storage(absolute(url))).trials
+    queued = optuna.load_study(study_name="out", storage=open_storage(absolute(url))).trials
+    # One too many, taken by two sweeps at once and put back before it began: a larger total will take it.
+    trials = [trial for trial in queued if trial.state != TrialState.WAITING or STARTS in trial.user_attrs]
     files = {file: file.read_text().splitlines() for file in folder.glob("out/*/steps.txt")}
     made = Counter((file, line.split()[0]) for file, lines in files.items() for line in lines)
     times = [float(line.split()[1]) for lines in files.values() for line in lines]

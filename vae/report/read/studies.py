@@ -41,7 +41,7 @@ def read_study(folder: Path) -> Records:
     try:
         return _from_storage(folder)
     except Exception as error:  # of SQLAlchemy, Optuna or its JSON: a damaged study may raise anything
-        if where not in ("", beside) or is_busy(error):
+        if where not in ("", beside) or is_busy(error) or is_of_another_version(error):
             raise
         reason = why_unread(error)
         if not run_folders(folder):
@@ -54,6 +54,11 @@ def read_study(folder: Path) -> Records:
 def is_busy(error: BaseException) -> bool:
     """Whether a database was only busy: another process holds its lock."""
     return "locked" in str(error)
+
+
+def is_of_another_version(error: BaseException) -> bool:
+    """Whether a study is whole, but was written by a version of Optuna that keeps other tables."""
+    return isinstance(error.__cause__, RuntimeError)
 
 
 def _from_storage(folder: Path) -> Records:

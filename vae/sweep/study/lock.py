@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from vae.sweep.study.holders import UNKNOWN, holder_of
 from vae.sweep.study.patience import Away, Patience, Words
 from vae.sweep.study.patient import PatientStorage
 
@@ -34,17 +35,18 @@ def alone(storage: PatientStorage) -> Iterator[None]:
     if fcntl is None or storage.file is None or not storage.file.is_file():
         yield
         return
-    folder = os.open(storage.file.parent, os.O_RDONLY)
+    folder = storage.file.parent
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        _patience_for(storage)(lambda: _lock(folder))
+        _patience_for(storage)(lambda: _lock(folder, opened))
         yield
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def _patience_for(storage: PatientStorage) -> Patience:
     waiting = storage.waiting
-    shown = os.path.relpath(storage.file.parent if storage.file else ".")
+    shown = storage.file.parent if storage.file else ""
     words = Words(
         away=f"another process holds the lock of {shown}",
         back="the lock is free again",
@@ -55,23 +57,10 @@ def _patience_for(storage: PatientStorage) -> Patience:
     return Patience(replace(waiting, limit_seconds=limit), words, _LONGEST_PAUSE_SECONDS)
 
 
-def _lock(folder: int) -> None:
+def _lock(folder: Path, opened: int) -> None:
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Away(_holder_of(folder)) from None
-
-
-def _holder_of(file: int) -> str:
-    """Who holds a lock, in words; Linux says it, in a list of all locks by device and inode."""
-    status = os.fstat(file)
-    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    try:
-        held = [line.split() for line in Path("/proc/locks").read_text().splitlines() if "->" not in line]
-        pid = next(int(words[4]) for words in held if words[1] == "FLOCK" and words[5] == place)
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, StopIteration, ValueError, IndexError):
-        return "a process of another machine or container, or one that the system does not name"
-    suspended = f", which is suspended: `kill -CONT {pid}` lets it go on, `kill -9 {pid}` ends it"
-    return f"process {pid}, {command}{suspended if state in ('T', 't') else ''}"
+        raise Away(holder_of([folder]) or UNKNOWN) from None
+    except OSError:  # a file system without locks, where SQLite has none either
+        return

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, Prog
 from vae.config import refuse_password, without_secrets
 from vae.errors import StorageError, UnreachableError, UserError
 from vae.sweep.study.database import Database
+from vae.sweep.study.holders import holder_of
 from vae.sweep.study.patience import DEFAULT_WAIT_SECONDS, Patience, Waiting, Words
 from vae.sweep.study.patient import PatientStorage
 
@@ -147,9 +148,16 @@ def database_patience(waiting: Waiting, where: str) -> Patience:
         away="the study's database does not answer",
         back="it answers again",
         given_up=f"the study's database, hydra.sweeper.storage={where}, does not answer",
-        shown=lambda reason: without_secrets(reason, address_of(where)),
+        shown=lambda reason: _shown(reason, where),
     )
     return Patience(waiting, words)
+
+
+def _shown(reason: str, where: str) -> str:
+    """With who holds the lock of an SQLite file: of the file itself, or of what its write-ahead log shares."""
+    file = sqlite_file(address_of(where)) if "locked" in reason else None
+    holder = holder_of(file.with_name(f"{file.name}{suffix}") for suffix in ("", "-shm")) if file else None
+    return f"{without_secrets(reason, address_of(where))}{f' by {holder}' if holder else ''}"
 
 
 def unusable(where: str, error: Exception) -> StorageError:
