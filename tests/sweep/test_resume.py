@@ -13,6 +13,7 @@ import pytest
 from vae.sweep.attributes import STARTS
 
 TRAINING = """
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -20,13 +21,21 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from vae.sweep import trial
 
+@contextlib.contextmanager
+def unwound(folder):
+    try:
+        yield
+    except KeyboardInterrupt:
+        (folder / "unwound.txt").touch()
+        raise
+
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def train(cfg):
     "Ten steps; each is written down, and a checkpoint after each."
     folder = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = folder / "checkpoint.json"
     done = json.loads(checkpoint.read_text()) if cfg.resume and checkpoint.exists() else 0
-    with trial.current() as reporter:
+    with trial.current() as reporter, unwound(folder):
         reporter.set_attrs({"folder": folder.name, "lr": cfg.lr})
         for step in range(done, cfg.steps):
             time.sleep(cfg.seconds)
@@ -168,7 +177,12 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on(program, how):
     os.killpg(process.pid, how)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + how, output
-    assert not any("lost" in trial.user_attrs for trial in app.study().trials)
+    waiting = [trial for trial in app.study().trials if trial.state.name == "WAITING"]
+    assert not any("lost" in trial.user_attrs for trial in waiting)
+    begun = [
+        folder for t in waiting if (folder := app.folder / "out" / str(t.number)) and (folder / "steps.txt").exists()
+    ]
+    assert all((folder / "unwound.txt").exists() for folder in begun), "their jobs have ended in order"
     assert "of 12 trials; nothing is lost. Go on with: " in output
     assert "Traceback" not in output
     assert not psutil.wait_procs(workers, timeout=30)[1]

@@ -18,7 +18,7 @@ from hydra.core.utils import JobRuntime, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, handle_signals, orderly_end
+from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, orderly_end
 from vae.sweep.execution.kin import end, ended_with_job, family, keep_orphans
 from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
 
@@ -54,7 +54,7 @@ def set_up(task: tuple[str, str], context: HydraContext, version_base: str | Non
     for number in FOR_THE_SWEEP:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, FOR_THE_SWEEP)
-    handle_signals(OrderlyEnd(ask=_leave))  # between two jobs
+    signal.signal(signal.SIGTERM, OrderlyEnd(ask=_leave))  # between two jobs; it replaces the pool's own
     version.setbase(version_base)
     setup_globals()
     _Worker.context, _Worker.pid = context, pid
