@@ -21,8 +21,6 @@ MODES = {"dryrun": "offline", "run": "online"}
 HOSTS = ("api.wandb.ai", "api.forge.coreweave.com")
 """Hosts of W&B's own server."""
 _IN_FILES = {"WANDB_MODE": "mode", "WANDB_BASE_URL": "base_url", "WANDB_PROJECT": "project", "WANDB_ENTITY": "entity"}
-_NO_TEXT = {"WANDB_PROJECT", "WANDB_ENTITY", "WANDB_NAME", "WANDB_NOTES", "WANDB_TAGS", "WANDB_RUN_GROUP"}
-"""Variables that mean nothing where they are empty."""
 _OWN = {"WANDB_SERVICE", "WANDB_ERROR_REPORTING"}
 """Variables that are set in here: the first by W&B, so that its processes find each other."""
 _MOST_SHOWN, _MOST_REASON = 60, 160
@@ -95,7 +93,7 @@ def _write_into(folder: str) -> None:
 
 
 def problems(wandb: Any) -> list[str]:
-    """What W&B cannot use of its variables and settings files, in words, without secrets.
+    """What W&B cannot use of its variables and settings files, in words, without secrets. An empty variable is none.
 
     Such variables are taken out of this process's environment, because W&B fails on one of them as a whole. They stay
     known: what they meant, such as another server, is not to be guessed by a later run.
@@ -104,7 +102,7 @@ def problems(wandb: Any) -> list[str]:
     for name in [name for name in os.environ if name.startswith("WANDB_") and name not in _OWN]:
         _left_out.pop(name, None)
         value = os.environ[name]
-        if not value.strip() and name in _NO_TEXT:
+        if not value.strip():  # as scripts leave one that they do not need
             del os.environ[name]
         elif reason := _refusal(wandb, name, value):
             _left_out[name] = f"{name}={_shown(name, value)} is not valid ({reason})"
