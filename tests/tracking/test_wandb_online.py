@@ -126,19 +126,18 @@ def test_a_server_that_is_down_from_the_start_gets_everything_by_sync(
 def test_a_server_that_goes_away_in_training_gets_everything_by_the_printed_command(
     server: WandbServer, tmp_path: Path
 ) -> None:
-    process = start(tmp_path, server, *ONE, "trainer.epochs=60", "tracking.finish_timeout_seconds=3")
-    metrics = tmp_path / "run" / "metrics.jsonl"
-    while len(read_rows(metrics)) < 5:
+    process = start(tmp_path, server, *ONE, "trainer.epochs=150", "tracking.finish_timeout_seconds=3")
+    while not (tmp_path / "run" / "wandb_page.json").exists():  # training does not wait for W&B's start
         assert process.poll() is None
         time.sleep(0.05)
     server.down = True
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0
     assert err.count("\n") == 1, err
     command = err.strip().partition("the rest with: ")[2].rstrip(".")
     assert command.startswith("wandb sync --include-online run/wandb/run-")
     (run,) = server.runs.values()
-    assert len(run.series("val/elbo")) < 60
+    assert len(run.series("val/elbo")) < 150
     server.down = False
     words = [sys.executable, "-m", *command.split()]
     subprocess.run(words, cwd=tmp_path, env=environment(**server.env), check=True, capture_output=True, timeout=120)
