@@ -293,6 +293,19 @@ def test_wandbs_own_process_can_end_or_hang(fault: signal.Signals, tmp_path: Pat
     assert not Path(f"/proc/{core}").exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+def test_the_next_run_has_a_new_process_of_wandb(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tracked(tmp_path / "first")
+    (core,) = [pid for pid in children(os.getpid()) if "wandb-core" in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(core, signal.SIGKILL)
+    os.waitid(os.P_PID, core, os.WEXITED | os.WNOWAIT)
+    (said,) = tracked(tmp_path / "second")
+    assert said.startswith("W&B offline: ")
+    assert capfd.readouterr().err == ""
+    wandb.teardown()
+    assert len(wandb_offline.read(tmp_path / "second")["history"]) == 3
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -110,9 +110,14 @@ def problems(wandb: Any) -> list[str]:
     return [*_left_out.values(), *_unusable_files(wandb)]
 
 
-def leave_out_all(reason: str) -> str:
-    """Takes all of W&B's variables out, where each seems valid but W&B does not start; returns what to say."""
+def leave_out_all(reason: str) -> str | None:
+    """Takes all of W&B's variables out, where each seems valid but W&B does not start.
+
+    Returns what to say; None where there are no variables, so that another start would fail, too.
+    """
     names = sorted(name for name in os.environ if name.startswith("WANDB_") and name not in {*_OWN, *_FOLDERS})
+    if not names:
+        return None
     for name in names:
         del os.environ[name]
     problem = f"it does not start with {', '.join(names)} ({reason})"

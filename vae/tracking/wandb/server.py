@@ -98,14 +98,27 @@ def _leave() -> None:
     end_service()
 
 
-def _tear_down() -> None:
+def _tear_down_at_exit() -> None:
     _leaving.wait()
-    with suppress(BaseException):
-        sys.modules["wandb"].teardown()
+    tear_down()
     _left.set()
 
 
-_leaver = Thread(target=_tear_down, name="end of wandb", daemon=True)
+def tear_down() -> None:
+    """Ends W&B's process in order, with what it knows of settings; where it cannot be reached, at once."""
+    try:
+        sys.modules["wandb"].teardown()
+    except BaseException:  # also SystemExit, with which W&B passes on the exit code of its process
+        end_service()
+
+
+def forget_dead_service() -> None:
+    """Lets W&B start a process of its own again where the one of an earlier run has ended."""
+    if (process := _process()) is not None and process.poll() is not None:
+        end_service()
+
+
+_leaver = Thread(target=_tear_down_at_exit, name="end of wandb", daemon=True)
 
 
 def _connection() -> Any:
@@ -114,18 +127,22 @@ def _connection() -> Any:
     return getattr(getattr(module, "_singleton", None), "_connection", None)
 
 
+def _process() -> Any:
+    """W&B's own process, where this one has started it, else None."""
+    return getattr(getattr(_connection(), "_proc", None), "_process", None)
+
+
 def end_service() -> None:
     """Ends W&B's own process at once, so that the end of this one does not wait for it; its log stays on disk.
 
     W&B has no call for this: where the installed version lacks these names, nothing is done. A later run starts anew.
     """
-    connection = _connection()
-    process = getattr(getattr(connection, "_proc", None), "_process", None)
+    process = _process()
     with suppress(Exception):
         if process is not None:
             process.kill()
             process.wait(5)
-            connection._cleanup()  # what W&B would do at the exit of this process
+            _connection()._cleanup()  # what W&B would do at the exit of this process
             os.environ.pop("WANDB_SERVICE", None)
             sys.modules["wandb.sdk.wandb_setup"]._singleton = None  # type: ignore[attr-defined]
 

@@ -10,7 +10,15 @@ from typing import Any
 from vae.config.schema import WandbConfig
 from vae.tracking.wandb.environment import give_folders, leave_out_all, problems, wandb_mode
 from vae.tracking.wandb.identity import RunIdentity, RunPlace, in_this_place, named_here, outer_agent
-from vae.tracking.wandb.server import first_line, known_unreachable, leave_in_time, quiet, remember_unreachable
+from vae.tracking.wandb.server import (
+    first_line,
+    forget_dead_service,
+    known_unreachable,
+    leave_in_time,
+    quiet,
+    remember_unreachable,
+    tear_down,
+)
 from vae.tracking.wandb.sync import is_synced, parts_below, upload
 
 _ID_FREE_SECONDS = 20.0
@@ -38,6 +46,7 @@ class Start:
 def start(request: Start) -> Any:
     """W&B's object of the run, which is started or resumed. Raises only what W&B raises offline."""
     wandb = quiet()
+    forget_dead_service()
     refused, problem = problems(wandb), None
     give_folders(request.place.folder / "wandb")
     request = _in_words_of_variables(request)
@@ -92,7 +101,7 @@ def _start_online(wandb: Any, request: Start) -> tuple[Any, str | None]:
     except Exception as error:
         reason = first_line(error)
     remember_unreachable()
-    wandb.teardown()
+    tear_down()
     for empty in set(parts_below(request.place.folder)) - before:
         shutil.rmtree(empty, ignore_errors=True)
     what = "the server refuses the key" if "401" in reason or "403" in reason else "no server"
@@ -105,7 +114,9 @@ def _start_offline(wandb: Any, request: Start, problem: str | None) -> tuple[Any
         return _init_offline(wandb, request), problem
     except Exception as error:
         unusable = leave_out_all(first_line(error))
-    wandb.teardown()
+        if unusable is None:
+            raise
+    tear_down()
     request = _in_words_of_variables(request)
     return _init_offline(wandb, request), problem or f"{unusable}; this run stays offline, without them"
 
@@ -120,7 +131,7 @@ def _init_offline(wandb: Any, request: Start) -> Any:
         except Exception as error:
             if "in use" not in str(error) or time.monotonic() > deadline:
                 raise
-            wandb.teardown()
+            tear_down()
             time.sleep(0.2)
 
 
