@@ -157,7 +157,7 @@ def test_jobs_that_would_share_a_folder_are_refused(arguments: tuple[str, ...], 
 
 
 def test_jobs_may_have_folders_of_other_names(vae: Vae, tmp_path: Path) -> None:
-    done = vae("-m", *TINY, "seed=1,2", "study=s", "hydra.sweep.subdir='seed_${seed}'")
+    done = vae("-m", *TINY, "seed=1,2", "study=s", "hydra.sweep.subdir='seed_${seed}'", "hydra.job.chdir=true")
     assert done.code == 0, done
     assert summary_of(tmp_path / "multirun/s/seed_2")["state"] == "finished"
 

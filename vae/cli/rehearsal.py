@@ -40,11 +40,12 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
     master = loader.load_configuration(name, overrides, RunMode.MULTIRUN)
     sweeper = str(master.hydra.sweeper._target_)
     is_search = sweeper.endswith(".OptunaSweeper")
-    jobs = jobs_that_show_each_value(without_searched(overrides) if is_search else overrides)
+    parser = OverridesParser.create(config_loader=loader)
+    jobs = jobs_that_show_each_value(without_searched(overrides) if is_search else overrides, parser)
     for job in jobs[:1] if is_search else jobs:
         _prepared(loader.load_configuration(name, job, RunMode.RUN))
     multirun = Multirun(
-        study=value_in(master, "study") if is_from_time(master, "study") else None,
+        study=value_in(master, "study") if is_from_time(master, "study") and not _gives_study(overrides) else None,
         is_search=is_search,
         grid=GridJobs(loader, master) if sweeper.endswith(".BasicSweeper") else None,
     )
@@ -64,6 +65,11 @@ def _loader(flags: Namespace) -> ConfigLoader:
             raise SearchPathException(f"--config-dir {flags.config_dir}: there is no such folder.")
         path.prepend("command-line", f"file://{folder}", anchor=SearchPathQuery(provider="schema"))
     return ConfigLoaderImpl(config_search_path=path)
+
+
+def _gives_study(overrides: Sequence[str]) -> bool:
+    """Whether the study's name was given, if only as several names: no other is put in its place."""
+    return any(override.get_key_element().lstrip("+") == "study" for override in _parse(overrides))
 
 
 def _prepared(config: DictConfig) -> RunConfig:
@@ -86,8 +92,10 @@ def without_searched(overrides: Sequence[str]) -> list[str]:
     ]
 
 
-def jobs_that_show_each_value(overrides: Sequence[str]) -> list[list[str]]:
+def jobs_that_show_each_value(overrides: Sequence[str], parser: OverridesParser | None = None) -> list[list[str]]:
     """Plain sweeps (`a=1,2,3`) -> the first value of each, then each other value with the first of the rest.
+
+    `parser` knows a group's options, for `glob`; None: Hydra's, which does not.
 
     >>> jobs_that_show_each_value(["a=1,2", "b=3"])
     [['a=1', 'b=3'], ['a=2', 'b=3']]
@@ -96,7 +104,7 @@ def jobs_that_show_each_value(overrides: Sequence[str]) -> list[list[str]]:
         [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
         if override.is_discrete_sweep()
         else [str(override.input_line)]
-        for override in _parse(overrides)
+        for override in (parser or OverridesParser.create()).parse_overrides(list(overrides))
         if not override.is_sweep_override() or override.is_discrete_sweep()
     ]
     first = [choices[0] for choices in values]

@@ -49,8 +49,8 @@ def job(cfg: DictConfig) -> float:
     folder, is_search = Path(context.runtime.output_dir), bool(os.environ.get("VAE_TRIAL"))
     place: dict[str, Any] = {"options": config_options(context, conf_dir()), "home": Path(context.runtime.cwd)}
     if context.mode == RunMode.MULTIRUN:
-        multirun = Path(context.sweep.dir)
-        trial = Job(folder, int(context.job.num), overrides, swept_keys(multirun.resolve()), **place)
+        multirun = place["home"] / context.sweep.dir  # the job may have changed its directory
+        trial = Job(folder, int(context.job.num), overrides, swept_keys(multirun), **place)
         try:
             return train_and_test(typed(cfg), trial) if is_search else run_grid_job(typed(cfg), trial, multirun)
         except Pruned:
