@@ -162,11 +162,12 @@ def _shown(reason: str, where: str) -> str:
 
 def unusable(where: str, error: Exception) -> StorageError:
     """What is raised where a storage cannot be read or written; the message has no secrets of the URL."""
+    expected = (
+        "Expected a database that can be reached and written: sqlite:///FILE, journal:FILE, an SQLAlchemy URL, or "
+        "env:NAME of a variable that holds one."
+    )
     if isinstance(error, UnreachableError):
-        return error
+        return UnreachableError(f"{error} {expected}")
     text = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()
     why = without_secrets(text[0], address_of(where)) if text else type(error).__name__
-    return StorageError(
-        f"hydra.sweeper.storage={where} cannot be used: {why}. Expected a database that can be reached and written: "
-        "sqlite:///FILE, journal:FILE, an SQLAlchemy URL, or env:NAME of a variable that holds one."
-    )
+    return StorageError(f"hydra.sweeper.storage={where} cannot be used: {why}. {expected}")
