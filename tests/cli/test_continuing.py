@@ -60,7 +60,7 @@ def start(folder: Path, words: list[str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "vae", *words],
         cwd=folder,
-        env=environment(COLUMNS="200"),
+        env=environment(COLUMNS="200", WIDTH="16"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,8 +81,9 @@ def interrupted(process: "subprocess.Popen[str]", folder: Path, pattern: str) ->
 
 def paste(folder: Path, line: str, code: int = 0) -> str:
     """What a line does in a shell."""
+    surroundings = environment(COLUMNS="200", WIDTH="16")
     done = subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=environment(COLUMNS="200"), capture_output=True, text=True, timeout=240
+        ["bash", "-c", line], cwd=folder, env=surroundings, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
@@ -106,7 +107,12 @@ def test_the_command_that_a_run_prints_goes_on_with_it(lab, case):
 def test_the_commands_that_a_search_prints_go_on_with_it_and_train_its_best_again(lab):
     words = ["model=glob([tiny,wide])", "-cd", "mine ä", "-m", "sweep=random", "sweep.n_jobs=1", "sweep.n_trials=3"]
     words += ["data.batch_size=shuffle(64,128,256)", "model.latent_size=sort(5,3,4)", "optimizer.lr=1e-3", *QUICK]
-    words += ["model.hidden_size=16", "trainer.epochs=2", "hydra.output_subdir=null", "sweep.report_every_seconds=null"]
+    words += [
+        "model.hidden_size=${oc.env:WIDTH}",
+        "trainer.epochs=2",
+        "hydra.output_subdir=null",
+        "sweep.report_every_seconds=null",
+    ]
     output = interrupted(start(lab, words), lab, "multirun/*/*/summary.json")
     (line,) = re.findall(r"Go on with: (.*)", output)
     output = paste(lab, line)

@@ -14,7 +14,7 @@ import vae
 from vae.cli import evaluate
 from vae.cli.arguments import expand
 from vae.config.schema import SCHEMA
-from vae.config.trust import FACTORY_KEYS, Trust, own_factories
+from vae.config.trust import FACTORY_KEYS, Trust, allowing_overrides, override_values, own_factories
 from vae.errors import UserError
 from vae.run.folder import read_command
 from vae.training.checkpoint import write_checkpoint
@@ -78,6 +78,17 @@ def test_a_recorded_override_runs_nothing_unless_it_is_trusted(recorded):
         Trust.of_command(["seed=1", "model=mlp"]).check_overrides([*HARMLESS, recorded], "the record")
     assert "the record" in str(error.value)
     Trust.of_command(["trust=true"]).check_overrides([recorded], "the record")
+
+
+@pytest.mark.parametrize(
+    "recorded", sorted({*RECORDED} - {"a file by its path", "a file elsewhere", "a group elsewhere"})
+)
+def test_what_a_printed_command_repeats_allows_what_was_asked_for(recorded):
+    if "hydra" in RECORDED[recorded] or recorded in ("an option", "a list of files"):
+        return  # which is no override of the task, or no option that a run can have
+    values = override_values([*HARMLESS, RECORDED[recorded]])
+    assert allowing_overrides(override_values(HARMLESS)) == []
+    Trust.of_command(allowing_overrides(values)).check_overrides([*HARMLESS, RECORDED[recorded]], "the record")
 
 
 def test_what_sets_plain_values_needs_no_trust():

@@ -27,9 +27,14 @@ if __name__ == "__main__":
     task()
 """
 PLACES = {
-    "named": ["hydra.sweep.dir='out/größe (1), {a}'", "-cd", "more ä"],
+    "named": [
+        "hydra.sweep.dir='out/größe (1), {a}'",
+        "hydra.output_subdir=null",
+        "--config-name=other",
+        "-cd",
+        "more ä",
+    ],
     "by the time": ["hydra.searchpath=['file://HERE/more ä']", "hydra.sweep.dir='out/${now:%H-%M-%S-%f}'"],
-    "another config": ["hydra.output_subdir=null", "--config-name=other", "--config-dir=more ä"],
 }
 
 

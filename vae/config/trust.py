@@ -110,15 +110,15 @@ def own_factories(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
-    """What a command must say to allow the factories among these values, where they come from a file.
+    """What a command must say to allow these values where they come from a file: their factories, what is evaluated.
 
     >>> allowing_overrides({"model.name": "my_lab:net", "model.latent_size": 2})
     ["model.name='my_lab:net'"]
     """
     found = own_factories(values)
     named = {key: name for key, name in found.items() if key in FACTORY_KEYS}
-    more = set(found.values()) - set(named.values())
-    return [*(override(key, name) for key, name in named.items()), *(["trust=true"] if more else [])]
+    more = set(found.values()) - set(named.values()) or any(_is_evaluated(key, text) for key, text in _texts(values))
+    return ["trust=true"] if more else [override(key, name) for key, name in named.items()]
 
 
 def override_values(overrides: Sequence[str]) -> dict[str, Any]:

@@ -10,28 +10,31 @@ from omegaconf import DictConfig, OmegaConf
 from vae.config.command_line import config_options, program_words, split_options, typed_words
 from vae.config.quoting import command, literal, override
 from vae.config.trust import allowing_overrides
-from vae.nested import REFERENCE, bare, flatten, select
+from vae.nested import REFERENCE, bare, flatten, select, without
 from vae.sweep.space.composer import task_config
 
 _PLACE = ("hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage")
 """Keys that decide which study is meant."""
 
 
-def again_command(config: DictConfig, overrides: Sequence[str], experiment_group: str | None, best: Path) -> str:
+def again_command(
+    config: DictConfig, overrides: Sequence[str], overlay: tuple[Path, str, Sequence[str]] | None = None
+) -> str:
     """The line that trains a trial again.
 
     Args:
         config: of the trial's job.
         overrides: of the trial's job.
-        experiment_group: through which the program takes an overlay; None: it takes none.
-        best: the overlay.
+        overlay: the file that holds the config, the group through which the program takes it, and the keys that are
+            not in it; None: the program takes none.
     """
     start = [*program_words(), *config_options(config.hydra)]
-    if experiment_group is None:
+    if overlay is None:
         return command([*start, *overrides])
+    best, group, leave_out = overlay
     values: Any = OmegaConf.to_container(task_config(config), resolve=False)
-    factories = allowing_overrides(flatten(values))
-    return command([*start, override(experiment_group, literal(os.path.relpath(best))), *factories])
+    allowing = allowing_overrides(flatten(without(values, leave_out)))
+    return command([*start, override(group, literal(os.path.relpath(best))), *allowing])
 
 
 def command_line() -> str:

@@ -93,9 +93,9 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     group = setup.settings.experiment_group
     overrides = setup.plan.repeats(trial)
     config = setup.program.job_config(trial.number, overrides)
-    again = again_command(config, overrides, group, path)
+    leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
+    again = again_command(config, overrides, (path, group, leave_out) if group else None)
     values = ", ".join(f"{value!r}" for value in trial.values)
     about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
-    leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
     results.write_best(config, path, about=about, leave_out=leave_out)
     return f"best  #{trial.number}  {value_text(trial)}  {os.path.relpath(path)}", f"again: {again}"
