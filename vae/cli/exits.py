@@ -1,14 +1,33 @@
 """How a command ends: with one message and an exit code; with a traceback only if HYDRA_FULL_ERROR asks for it."""
 
+import atexit
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from vae.errors import UserError, exit_code_of, handle_signals, raise_ended, restore_signals
+from vae.errors import ENDING_SIGNALS, UserError, exit_code_of, handle_signals, raise_ended, restore_signals
 
 WANTS_TRACEBACK = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("0", "")
+
+
+class _AtOnce:
+    """The handler after a signal has ended the command: all is written, and who asks again need not wait for Python."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def __call__(self, *_: object) -> None:
+        os._exit(self._code)
+
+
+@atexit.register  # early, so that it is called last: Python then takes its handlers away, and a signal would kill it
+def _ignore_what_comes_too_late() -> None:
+    for number in ENDING_SIGNALS:
+        if isinstance(signal.getsignal(number), _AtOnce):
+            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -22,8 +41,9 @@ def mistakes_explained() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         code = exit_code_of(interrupt)
-        # All is written: who asks again need not wait for Python's own end.
-        before = dict.fromkeys(before, lambda *_: os._exit(code))
+        with suppress(OSError):
+            sys.stdout.flush()  # which leaving at once would not do
+        before = dict.fromkeys(before, _AtOnce(code))
         sys.exit(code)
     except UserError as error:
         fail(error)
