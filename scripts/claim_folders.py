@@ -13,7 +13,14 @@ import time
 from pathlib import Path
 
 PAIRS = 200
-RUN = ("data=digits", "model.hidden_size=2", "model.latent_size=2", "trainer.epochs=1", "tracking=none")
+RUN = (
+    "data=digits",
+    "model.hidden_size=2",
+    "model.latent_size=2",
+    "trainer.epochs=1",
+    "tracking=none",
+    "trainer.threads=1",
+)
 
 
 def main() -> None:
