@@ -9,8 +9,12 @@ os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support import ROOT, Result
 
+# No law depends on a clock: a busy machine is slow at drawing examples, too.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and what it starts too
 
 

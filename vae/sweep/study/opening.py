@@ -10,14 +10,13 @@ import optuna
 from optuna import Study
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
-from sqlalchemy import make_url
 
 from vae.errors import UserError
 from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.patient import PatientStorage
-from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, unusable
+from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, sqlite_file, unusable
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,4 @@ def _refuse_difference(study: Study, new: Record) -> None:
 
 def _file_of(storage: str) -> Path | None:
     """The file of SQLite or of a journal; None where a storage is none."""
-    if storage.startswith("journal:"):
-        return Path(storage.removeprefix("journal:"))
-    database = make_url(storage).database if storage.startswith("sqlite") else None
-    return Path(database) if database else None
+    return Path(storage.removeprefix("journal:")) if storage.startswith("journal:") else sqlite_file(storage)
