@@ -49,6 +49,8 @@ def _splits(
         test, train = _hold_out(train, max(1, len(train) // 10), generator)
     if validation == "test":
         held_out = test
+    elif source.validation is not None:
+        held_out = source.validation
     else:
         count = validation if isinstance(validation, int) else round(float(validation) * len(train))
         if not 1 <= count < len(train):
@@ -58,7 +60,7 @@ def _splits(
         if train_images > len(train):
             raise UserError(f"data.train_images={train_images}: there are {len(train):,} training images.")
         train = train.take(torch.arange(train_images))
-    return _identified(binarise(Splits(train, held_out, test), pixels, generator))
+    return _identified(binarise(Splits(train, held_out, test, said=source.said), pixels, generator))
 
 
 def _identified(splits: Splits) -> Splits:

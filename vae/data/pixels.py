@@ -35,7 +35,7 @@ def binarise(splits: Splits, pixels: str, generator: torch.Generator) -> Splits:
     digest = hashlib.sha256()
     for split in (validation, test) if dynamic else (train, validation, test):
         digest.update(split.images.numpy().tobytes())
-    return Splits(train, validation, test, dynamic, digest.hexdigest())
+    return Splits(train, validation, test, dynamic, digest.hexdigest(), said=splits.said)
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -22,13 +22,15 @@ class Split:
     """(N, C, H, W) uint8."""
     labels: Tensor | None = None
     """(N,) int64, from 0; None: there are none."""
+    classes: tuple[str, ...] | None = None
+    """The names of the labels 0, 1, ...; None: they have no others."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, indices: Tensor) -> "Split":
         """The images and labels at `indices`, (M,) int64."""
-        return Split(self.images[indices], None if self.labels is None else self.labels[indices])
+        return Split(self.images[indices], None if self.labels is None else self.labels[indices], self.classes)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Source:
     train: Split
     test: Split | None = None
     """None: there are no test images of its own; some of the training images are held out instead."""
+    validation: Split | None = None
+    """None: there are no validation images of its own; `data.validation` of the training images are held out."""
+    said: str = ""
+    """One line of what was taken and what was left out, which a run prints; empty where that goes without saying."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Splits:
     """Checksum of the pixels that were drawn once; None: there are none."""
     identity: Identity | None = None
     """What tells these images from others; None where they were not loaded by a config."""
+    said: str = ""
+    """As in `Source`."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -72,5 +80,5 @@ class Splits:
         moved = {name: getattr(self, name) for name in ("train", "validation", "test")}
         for name, split in moved.items():
             labels = None if split.labels is None else split.labels.to(device)
-            moved[name] = Split(split.images.to(device), labels)
+            moved[name] = Split(split.images.to(device), labels, split.classes)
         return replace(self, **moved)

@@ -8,7 +8,7 @@ from vae.training.task import Task
 
 
 def header(config: RunConfig, task: Task, width: int | None = None) -> str:
-    """Data and model in one line, or in two where `width` characters are too few for both; then the device."""
+    """Data and model in one line, or in two where `width` characters are too few; what was taken; the device."""
     splits, model = task.splits, config.model
     hidden = f" · hidden {model.hidden_size}" if hasattr(model, "hidden_size") else ""
     pixels = "" if config.data.pixels == "grey" else f", {config.data.pixels} binary pixels"
@@ -22,7 +22,8 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     device = task.generator.device
     threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
     precision = resolve_precision(config.trainer.precision, device)
-    return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}\ndevice {device} ({threads}{precision})"
+    said = f"\n{splits.said}" if splits.said else ""
+    return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision})"
 
 
 def shape_text(image_shape: tuple[int, int, int]) -> str:

@@ -21,7 +21,8 @@ class DataConfig:
     pixels: str = choice("grey", "dynamic", "static", "threshold")
     """grey: unchanged, in [0, 1]; dynamic: drawn as 0 or 1 each time; static: drawn once; threshold: 1 above 127."""
     validation: Any = 0.1
-    """Images held out of the training images: a count or a fraction; `test`: select on the test images (classic)."""
+    """Images held out of the training images: a count or a fraction, unless the data have validation images of their
+    own; `test`: select on the test images (classic)."""
     train_images: int | None = number(None, at_least=1)
     """Use only this many training images; null: all."""
     split_seed: int = number(0, at_least=0)
@@ -48,7 +49,7 @@ class ArraysConfig(DataConfig):
 
 @dataclass
 class FolderConfig(DataConfig):
-    """Images from a folder; a folder per class gives labels."""
+    """Images from a folder; a folder per class gives labels. Folders named train, val and test are splits."""
 
     name: str = "folder"
     path: str = ""

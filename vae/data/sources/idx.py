@@ -1,11 +1,14 @@
 """The MNIST family: IDX files, fetched and checked by torchvision, read in place."""
 
 import contextlib
+import gzip
 import hashlib
+import math
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +66,7 @@ SHA256: Mapping[str, str] = {
     "MNIST/raw/train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
 }
 """Sums of the unpacked files as published. Other sets are checked against the sums recorded when they were fetched."""
+GZIP_MAGIC = b"\x1f\x8b"
 SILENCE_SECONDS = 10.0
 """How long a mirror may be silent before the next one is tried."""
 
@@ -82,12 +86,13 @@ def find_root(idx: IdxSet, root: str | None) -> Path | None:
     else:
         candidates = [Path(p) for p in (os.environ.get("VAE_DATA"),) if p] + [cache_dir()]
     for folder in candidates:
-        if all((folder / idx.torchvision_class / "raw" / file).is_file() for file in idx.files()):
+        raw = folder / idx.torchvision_class / "raw"
+        if all(packed_or_not(raw / file).is_file() for file in idx.files()):
             return folder
     if root is not None:
         raw = candidates[0] / idx.torchvision_class / "raw"
         raise UserError(
-            f"data.root={root} does not hold this data set: expected {', '.join(idx.files())} in {raw}.\n"
+            f"data.root={root} does not hold this data set: expected {', '.join(idx.files())} (or .gz) in {raw}.\n"
             f"Leave out data.root to fetch it, or use an embedded set: {EMBEDDED}."
         )
     return None
@@ -146,35 +151,55 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(path: Path) -> None:
-    """Raises StorageError if the file's checksum is known and does not match."""
-    key = f"{path.parent.parent.name}/raw/{path.name}"
-    expected = SHA256.get(key) or read_sums(path.parent).get(path.name)
-    if expected and (actual := sha256(path)) != expected:
+def packed_or_not(path: Path) -> Path:
+    """The file itself, or, where there is only its .gz, that one."""
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() and not path.is_file() else path
+
+
+def contents(path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """The bytes of a file, unpacked where it is a .gz, whatever its name. Raises StorageError, which names it."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        if data[:2].tobytes() != GZIP_MAGIC:
+            return data
+        return np.frombuffer(bytearray(gzip.decompress(data.data)), np.uint8)
+    except (OSError, EOFError, zlib.error) as error:
+        raise StorageError(f"{path} could not be read ({error}). Remove it, and fetch it again (vae-data).") from error
+
+
+def verify(path: Path, data: np.ndarray[Any, np.dtype[np.uint8]]) -> None:
+    """Raises StorageError if the checksum of the file's unpacked content is known and does not match."""
+    name = path.name.removesuffix(".gz")
+    expected = SHA256.get(f"{path.parent.parent.name}/raw/{name}") or read_sums(path.parent).get(name)
+    if expected and (actual := hashlib.sha256(data.data).hexdigest()) != expected:
         raise StorageError(
             f"{path} is damaged: SHA-256 {actual}, expected {expected}.\n"
             f"Remove the file and fetch it again (vae-data), or use an embedded set: {EMBEDDED}."
         )
 
 
-def read_idx(path: Path) -> np.ndarray[Any, Any]:
-    """An IDX file as an array; not read by torchvision, whose import takes as long as torch's own.
+def read_idx(path: Path, dimensions: Collection[int] = (1, 2, 3)) -> np.ndarray[Any, Any]:
+    """An IDX file, packed or not, as an array; not read by torchvision, whose import takes as long as torch's own.
 
     Format: two zero bytes, a type code, the number of dimensions, their sizes, then the values, all big-endian.
     """
-    data = np.fromfile(path, np.uint8)
+    data = contents(path)
+    verify(path, data)
     types: dict[int, np.dtype[Any]] = {8: np.dtype("u1"), 12: np.dtype(">i4")}
     start = data[:4].tobytes()
     if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in types:
         raise StorageError(f"{path} is not an IDX file (it begins with {start.hex(' ') or 'nothing'}).")
     header = 4 + 4 * start[3]
     shape = struct.unpack_from(f">{start[3]}I", data.data, 4) if len(data) >= header else ()
-    expected = header + int(np.prod(shape)) * types[start[2]].itemsize
+    expected = header + math.prod(shape) * types[start[2]].itemsize
     if not shape or len(data) != expected:
         raise StorageError(
             f"{path} is truncated: {len(data):,} bytes, expected {expected:,} (SHA-256 {sha256(path)}).\n"
             f"Remove the file and fetch it again (vae-data), or use an embedded set: {EMBEDDED}."
         )
+    if len(shape) not in dimensions or 0 in shape:
+        raise StorageError(f"{path} has values of the shape {shape}: it is not the file that its name says.")
     return data[header:].view(types[start[2]]).reshape(shape)
 
 
@@ -186,9 +211,8 @@ def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
     idx = idx_set(name, split)
     raw = (find_root(idx, root) or fetch(name, split)) / idx.torchvision_class / "raw"
     arrays = []
-    for file in idx.files():
-        verify(raw / file)
-        arrays.append(read_idx(raw / file))
+    for i, file in enumerate(idx.files()):
+        arrays.append(read_idx(packed_or_not(raw / file), (1, 2) if i % 2 else (3,)))
     if name == "emnist":  # published transposed
         arrays[0], arrays[2] = arrays[0].swapaxes(1, 2), arrays[2].swapaxes(1, 2)
     parts = []
@@ -198,4 +222,4 @@ def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
             raise StorageError(f"{raw}: {len(images):,} images, but {len(digit):,} labels.")
         pixels = torch.from_numpy(np.ascontiguousarray(images))
         parts.append(Split(pixels.unsqueeze(1), torch.from_numpy(digit.astype(np.int64))))
-    return Source(*parts)
+    return Source(parts[0], parts[1])
