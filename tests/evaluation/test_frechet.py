@@ -72,10 +72,10 @@ def test_a_conditional_model_that_draws_what_it_is_told_is_agreed_with(tmp_path)
     classifier = classifier_for(splits, tmp_path)
     model = small_vae(n_labels=3)
     model.decoder = Painter()
-    told = compare_drawn(model, splits, classifier)["conditional_accuracy"]
+    told = compare_drawn(model, splits.test, classifier)["conditional_accuracy"]
     model.decoder.forward = lambda z, labels: Painter()(z, labels.roll(1, dims=0))
     assert told > 0.6
-    assert compare_drawn(model, splits, classifier)["conditional_accuracy"] < 0.55
+    assert compare_drawn(model, splits.test, classifier)["conditional_accuracy"] < 0.55
 
 
 def test_a_trained_conditional_model_draws_the_digit_asked_for(tmp_path):
@@ -88,9 +88,9 @@ def test_a_trained_conditional_model_draws_the_digit_asked_for(tmp_path):
     for _ in range(40):
         train_epoch(model, Batches(splits.train, 64, generator), Elbo(), optimizer, generator=generator)
     classifier = classifier_for(splits, tmp_path)
-    found = compare_drawn(model, splits, classifier)
+    found = compare_drawn(model, splits.test, classifier)
     assert found["small_classifier_accuracy"] > 0.9
     assert found["conditional_accuracy"] > 0.9
-    untrained = compare_drawn(small_vae(n_labels=10), splits, classifier)
+    untrained = compare_drawn(small_vae(n_labels=10), splits.test, classifier)
     assert untrained["conditional_accuracy"] < 0.4
     assert found["frechet_small_classifier"] < untrained["frechet_small_classifier"] / 3

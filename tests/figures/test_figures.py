@@ -84,7 +84,7 @@ def test_rates_have_their_sentence_and_a_bar_for_each_dimension(n: int, written:
     sentence = (
         "Partial collapse: a few of many latent dimensions are active, and this goes on for more than one line of text."
     )
-    picture = charts.rates([float(i) for i in range(n)], [i > 1 for i in range(n)], sentence)
+    picture = charts.rates([float(i) for i in range(n)], [i > 1 for i in range(n)], sentence, "test images")
     assert sentence == " ".join(text for text, *_ in written[: len(canvas.wrap_words(sentence, 760))])
     _all_inside(written)
     assert ({"z0"} <= {text for text, *_ in written}) == (n <= charts.NAMED_DIMENSIONS)

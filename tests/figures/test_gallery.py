@@ -19,7 +19,7 @@ def images(n=40, seed=0):
 
 def drawn(model, split=None):
     split = split or images()
-    return dict(figures.latent_pictures(model, split, infer_posteriors(model, split)))
+    return dict(figures.latent_pictures(model, split, infer_posteriors(model, split), "test images"))
 
 
 def small(latent_size=4, **settings):
@@ -51,7 +51,7 @@ def test_pictures_without_labels_and_of_a_model_that_has_collapsed(monkeypatch):
     with torch.no_grad():
         model.encoder[-1].weight.zero_()
     said = []
-    monkeypatch.setattr(gallery, "rates", lambda rates, active, sentence: said.append(sentence))
+    monkeypatch.setattr(gallery, "rates", lambda rates, active, sentence, images: said.append(sentence))
     assert "latent_tsne" not in drawn(model)
     assert "Posterior collapse" in said[0]
 
@@ -89,13 +89,13 @@ def test_traversals_move_one_dimension_and_interpolations_end_at_the_means():
     asked = []
     model.decode = lambda z, y=None: asked.append(z) or torch.zeros(len(z), *SHAPE)
     posteriors = infer_posteriors(model, split)
-    gallery.traversals(model, split, posteriors, steps=5)
+    gallery.traversals(model, split, posteriors, "test images", steps=5)
     rows = asked[0].view(4, 5, 4)
     for row, dim in zip(rows, by_activity(posteriors), strict=True):
         torch.testing.assert_close(row[:, dim], torch.linspace(-3, 3, 5))
         others = [d for d in range(4) if d != dim]
         torch.testing.assert_close(row[:, others], posteriors.mu[0, others].expand(5, 3))
-    drawn = np.asarray(gallery.interpolations(model, split, steps=5).convert("L"))
+    drawn = np.asarray(gallery.interpolations(model, split, "test images", steps=5).convert("L"))
     row = drawn[30:86:7, :]  # an image is seven times as large, below the title
     left = (drawn.shape[1] - 7 * (7 * 9 - 1)) // 2
     np.testing.assert_array_equal(row[:, left : left + 56 : 7], split.images[0, 0])  # the images themselves at the ends

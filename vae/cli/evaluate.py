@@ -16,11 +16,11 @@ from vae.config import describe, lookup, one_of
 from vae.config.schema import EvaluationConfig
 from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
+from vae.run.findings import SPLITS, evaluation_file
 from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
 
 PLACES = ("data.path", "data.root")
-SPLITS = ("test", "validation", "train")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
 NUMBERS: tuple[tuple[str, str], ...] = (
     ("elbo", "ELBO"),
@@ -53,7 +53,9 @@ Measures the best model of a finished run, and draws its latent space. In nats p
                      argument instead allows this name only
 {keys}
 
-Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one.
+Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one. Those of another
+split have its name: evaluation_train.json. Every figure is of the split that is named; probes and the classifier of the
+Frechet distance learn from the training images.
 """
 
 
@@ -68,7 +70,7 @@ def main() -> None:
         request = read_request(sys.argv[1:])
         console = Console(highlight=False, markup=False, soft_wrap=True)
         values, count = evaluate_finished(request, console)
-        print_values(console, request.folder, values, f"{count:,} {request.split} images")
+        print_values(console, request, values, f"{count:,} {request.split} images")
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
@@ -110,9 +112,9 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
     return EvaluationRequest(Path(paths["run"]), split, device, settings, list(map(str, given)), places, trust)
 
 
-def print_values(console: Console, folder: Path, values: Mapping[str, Any], images: str) -> None:
+def print_values(console: Console, request: EvaluationRequest, values: Mapping[str, Any], images: str) -> None:
     """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
-    table = Table(title=f"{folder} · {images}", title_justify="left")
+    table = Table(title=f"{request.folder} · {images}", title_justify="left")
     table.add_column("nats per image unless stated otherwise")
     table.add_column("value", justify="right")
     for name, title in NUMBERS:
@@ -129,7 +131,7 @@ def print_values(console: Console, folder: Path, values: Mapping[str, Any], imag
             f"{values['nll_gflops']:.0f} GFLOP/s in the decoder, {values['nll_share_of_matrix_rate']:.0%} of this "
             "machine's matrix rate"
         )
-    console.print(f"{folder / 'evaluation.json'}, and pictures beside it")
+    console.print(f"{evaluation_file(request.folder, request.split)}, and pictures beside it")
 
 
 def figure_text(value: float) -> str:

@@ -57,6 +57,13 @@ def check(cfg: DictConfig) -> None:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")
 
 
+def remark(cfg: DictConfig) -> str:
+    """What a sweep over this config says of itself in its first lines; "" where nothing needs to be said."""
+    if cfg.data.validation != "test":
+        return ""
+    return "data.validation=test: selects on the test images; none is left to judge it"
+
+
 def check_study_name(name: str, key: str) -> None:
     """Raises UserError for a name that could not be that of one folder below another."""
     shown = f"{name[:40]}..." if len(name) > 40 else name

@@ -65,7 +65,7 @@ def _splits(
 
 def _identified(splits: Splits) -> Splits:
     """The splits with their identity; 0.1 s for 70,000 images of 28x28 pixels, once in a process."""
-    names = ("train", "test") if splits.validation is splits.test else ("train", "validation", "test")
+    names = ("train", "test") if splits.selects_on_test else ("train", "validation", "test")
     parts = {name: getattr(splits, name) for name in names}
     return replace(splits, identity=Identity.of({name: (part.images, part.labels) for name, part in parts.items()}))
 

@@ -28,7 +28,7 @@ def binarise(splits: Splits, pixels: str, generator: torch.Generator) -> Splits:
         return replace(split, images=torch.bernoulli(to_float(split.images), generator=generator).to(torch.uint8) * 255)
 
     dynamic = pixels == "dynamic"
-    same = splits.validation is splits.test
+    same = splits.selects_on_test
     test = binary(splits.test)
     validation = test if same else binary(splits.validation)
     train = splits.train if dynamic else binary(splits.train)

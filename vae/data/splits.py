@@ -70,6 +70,11 @@ class Splits:
     """As in `Source`."""
 
     @property
+    def selects_on_test(self) -> bool:
+        """Whether models are selected on the test images, so that none is left to judge the selected one."""
+        return self.validation is self.test
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
         _, c, h, w = self.train.images.shape
@@ -77,8 +82,12 @@ class Splits:
 
     def to(self, device: torch.device) -> "Splits":
         """The same splits on a device."""
-        moved = {name: getattr(self, name) for name in ("train", "validation", "test")}
-        for name, split in moved.items():
-            labels = None if split.labels is None else split.labels.to(device)
-            moved[name] = Split(split.images.to(device), labels, split.classes)
-        return replace(self, **moved)
+        once: dict[int, Split] = {}  # a split that has two roles stays one object, and is copied once
+
+        def moved(split: Split) -> Split:
+            if id(split) not in once:
+                labels = None if split.labels is None else split.labels.to(device)
+                once[id(split)] = replace(split, images=split.images.to(device), labels=labels)
+            return once[id(split)]
+
+        return replace(self, train=moved(self.train), validation=moved(self.validation), test=moved(self.test))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae.data import Batches, Splits
 from vae.errors import StorageError, UserError
-from vae.training.checkpoint import read_checkpoint, write_checkpoint
+from vae.training.checkpoint import read_sealed, write_checkpoint
 
 FEATURES = 64
 CLASSIFIER_EPOCHS, CLASSIFIER_STEPS, CLASSIFIER_BATCH_SIZE = 4, 1000, 128
@@ -76,7 +76,7 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
         model = SmallClassifier(splits.image_shape, n_labels)
     file = cache / "classifiers" / f"{fingerprint(splits)}.pt"
     try:
-        model.load_state_dict(read_checkpoint(file)["model"])
+        model.load_state_dict(read_sealed(file)["model"])
     except StorageError:  # absent or damaged
         train_classifier(model.to(device), splits)
         file.parent.mkdir(parents=True, exist_ok=True)

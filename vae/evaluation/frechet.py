@@ -1,4 +1,4 @@
-"""Frechet distance between test images and drawn ones, in the feature space of this project's small classifier.
+"""Frechet distance between images and drawn ones, in the feature space of this project's small classifier.
 
 It is not the FID, whose features are Inception's: values can be compared only on one data set, within this project.
 """
@@ -6,12 +6,12 @@ It is not the FID, whose features are Inception's: values can be compared only o
 import torch
 from torch import Tensor
 
-from vae.data import Split, Splits, to_float
+from vae.data import Split, to_float
 from vae.evaluation.classifier import SmallClassifier, accuracy
 from vae.models.vae import VAE
 
 DRAWN_IMAGES = 10_000
-"""Images drawn, and test images that they are compared with, at most."""
+"""Images drawn, and images of the split that they are compared with, at most."""
 DRAWING_SEED = 170_608_500
 
 
@@ -62,17 +62,19 @@ def draw_like(model: VAE, split: Split, n: int, chunk: int = 1000) -> tuple[Tens
     return torch.cat(parts), labels
 
 
-def compare_drawn(model: VAE, splits: Splits, classifier: SmallClassifier) -> dict[str, float]:
-    """The Frechet distance and the classifier's accuracy on test images; of a conditional model also on drawn ones."""
-    test = splits.test
-    n = min(DRAWN_IMAGES, len(test))
-    drawn, labels = draw_like(model, test, n)
-    real = to_float(test.images[:n])
-    assert test.labels is not None
+def compare_drawn(model: VAE, split: Split, classifier: SmallClassifier) -> dict[str, float]:
+    """The Frechet distance of a split and the classifier's accuracy on it; of a conditional model also on drawn images.
+
+    On the training split the classifier has learned these very images, so that its accuracy there is no test of it.
+    """
+    n = min(DRAWN_IMAGES, len(split))
+    drawn, labels = draw_like(model, split, n)
+    real = to_float(split.images[:n])
+    assert split.labels is not None
     values = {
         "frechet_small_classifier": frechet_distance(features_of(classifier, real), features_of(classifier, drawn)),
         "frechet_images": float(n),
-        "small_classifier_accuracy": accuracy(classifier, real, test.labels[:n]),
+        "small_classifier_accuracy": accuracy(classifier, real, split.labels[:n]),
     }
     if labels is not None:
         values["conditional_accuracy"] = accuracy(classifier, drawn, labels)

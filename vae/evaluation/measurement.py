@@ -25,9 +25,9 @@ from vae.training.validation import evaluate
 Values = Iterator[tuple[str, Any]]
 
 
-def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits) -> None:
-    """Raises UserError for what cannot be measured of this model on these images, before any time is spent."""
-    reason = why_no_likelihood(model, splits.test)
+def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits, split: str = "test") -> None:
+    """Raises UserError for what cannot be measured of this model on a split, before any time is spent."""
+    reason = why_no_likelihood(model, getattr(splits, split))
     if settings.nll_samples and reason:
         raise UserError(f"evaluation.nll_samples={settings.nll_samples}: {reason}")
     for key in ("probes", "frechet"):
@@ -53,7 +53,7 @@ def measure(
 
     Args:
         model: on the device of the images.
-        splits: the probes and the classifier also see the training images.
+        splits: the probes and the classifier learn from the training images; all else is of `split` alone.
         settings: the group `evaluation`.
         split: `test`, `validation` or `train`.
         cache: folder of the trained classifiers.
@@ -80,11 +80,11 @@ def measure(
         if settings.latents:
             yield from _of_latents(posteriors)
         if settings.probes:
-            train = infer_posteriors(model, splits.train)
+            train = posteriors if split == "train" else infer_posteriors(model, splits.train)
             yield "linear_probe_accuracy", linear_probe(train, posteriors)
             yield "nearest_neighbours_accuracy", nearest_neighbours(train, posteriors)
     if settings.frechet:
-        yield from compare_drawn(model, splits, classifier_for(splits, cache)).items()
+        yield from compare_drawn(model, images, classifier_for(splits, cache)).items()
     if settings.nll_samples:
         yield from _of_bounds(model, images, settings.nll_samples, advance)
 

@@ -1,4 +1,8 @@
-"""How well labels can be read from the latent means, by a linear classifier and by the nearest neighbours."""
+"""How well labels can be read from the latent means, by a linear classifier and by the nearest neighbours.
+
+No image is judged by a probe that has seen it. Where the training images themselves are judged (`test` is `train`),
+each half of them is judged by the linear probe of the other half, and no image is a neighbour of its own.
+"""
 
 import warnings
 
@@ -14,6 +18,10 @@ NEIGHBOURS = 10
 
 def linear_probe(train: Posteriors, test: Posteriors) -> float:
     """Accuracy on `test`, in [0, 1], of a multinomial logistic regression on the standardised means of `train`."""
+    if test is train:
+        halves = [_rows(train, slice(start, None, 2)) for start in (0, 1)]
+        shares = [linear_probe(halves[1 - i], half) * len(half.mu) for i, half in enumerate(halves)]
+        return sum(shares) / len(train.mu)
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -31,15 +39,26 @@ def linear_probe(train: Posteriors, test: Posteriors) -> float:
 def nearest_neighbours(train: Posteriors, test: Posteriors, k: int = NEIGHBOURS, chunk: int = 1000) -> float:
     """Accuracy on `test` of the commonest label among the k nearest means of `train`; the smaller label on a tie."""
     x, y, x_test, y_test = _means_and_labels(train, test)
-    k = min(k, len(x))
+    is_own = test is train
+    k = max(1, min(k, len(x) - is_own))
     classes = int(max(y.max(), y_test.max())) + 1
     correct = 0
-    for rows, labels in zip(torch.split(x_test, chunk), torch.split(y_test, chunk), strict=True):
-        nearest = torch.cdist(rows, x).topk(k, largest=False).indices
+    for start in range(0, len(x_test), chunk):
+        rows, labels = x_test[start : start + chunk], y_test[start : start + chunk]
+        distances = torch.cdist(rows, x)
+        if is_own:
+            distances.diagonal(offset=start).fill_(torch.inf)  # row i is image start + i
+        nearest = distances.topk(k, largest=False).indices
         votes = torch.zeros(len(rows), classes, device=x.device)
         votes.scatter_add_(1, y[nearest], torch.ones_like(nearest, dtype=votes.dtype))
         correct += int((votes.argmax(1) == labels).sum())
     return correct / len(x_test)
+
+
+def _rows(posteriors: Posteriors, rows: slice) -> Posteriors:
+    assert posteriors.labels is not None
+    mu, logvar, means = (part[rows] for part in (posteriors.mu, posteriors.logvar, posteriors.means))
+    return Posteriors(mu, logvar, means, posteriors.rates, posteriors.labels[rows])
 
 
 def _means_and_labels(train: Posteriors, test: Posteriors) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -144,8 +144,8 @@ def scatter(points: Points, labels: Points | None, title: str) -> Image:
     return canvas.image()
 
 
-def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) -> Image:
-    """The rate of each latent dimension, in nats per image, as bars, the largest first, below a sentence about it."""
+def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str, images: str) -> Image:
+    """The rate of each latent dimension over some images, as bars, the largest first, below a sentence about it."""
     width, n = 800, len(by_dimension)
     lines = wrap_words(sentence, width - 40)
     top = 20 * len(lines) + 50
@@ -155,7 +155,8 @@ def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str) 
     canvas.words(20, top - 14, "nats per image", "ls", SMALL, QUIET)
     order = np.argsort(by_dimension)[::-1].tolist()
     x, y = (-0.6, n - 0.4), (0.0, max(max(by_dimension), 1e-3))
-    axes = Axes(canvas, (20, top, width - 20, top + 290), x, y, "latent dimensions, by their rate (blue: active)")
+    xlabel = f"latent dimensions, by their rate over the {images} (blue: active)"
+    axes = Axes(canvas, (20, top, width - 20, top + 290), x, y, xlabel)
     for place, dim in enumerate(order):
         (left, upper), (right, lower) = axes.place([(place - 0.4, max(0.0, by_dimension[dim])), (place + 0.4, 0)])
         canvas.bar(left, upper, right, lower, ACTIVE if active[dim] else INACTIVE)

@@ -16,6 +16,8 @@ from vae.figures.sheets import sheet
 from vae.models.vae import VAE
 
 Pictures = Iterator[tuple[str, Image]]
+OF_NO_IMAGES = ("latent_manifold", "conditional_samples")
+"""Pictures that show the model alone: the same for every split."""
 TITLES = {"plane": "the latent plane", "pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 OVERVIEW_POINTS = 1000
 """Images in the picture that every run draws, at most."""
@@ -28,7 +30,7 @@ DRAWN_PER_LABEL = 12
 
 
 @torch.no_grad()
-def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, umap: bool = False) -> Pictures:
+def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: str, umap: bool = False) -> Pictures:
     """The pictures that fit the model.
 
     Embeddings need at least two latent dimensions; the manifold needs exactly two; rows by label need a conditional
@@ -38,32 +40,34 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, umap: bool
         model: on the device of the images.
         split: whose images are shown.
         posteriors: of the same split.
+        images: what the captions call the images of the split: `test images`.
         umap: also embed by UMAP, of the extra `umap`.
 
     >>> from vae import evaluation, figures
     >>> from vae.data import Split
     >>> model, split = vae.VAE(latent_size=1, hidden_size=8), Split(torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
-    >>> [name for name, _ in figures.latent_pictures(model, split, evaluation.infer_posteriors(model, split))]
+    >>> posteriors = evaluation.infer_posteriors(model, split)
+    >>> [name for name, _ in figures.latent_pictures(model, split, posteriors, "test images")]
     ['latent_traversals', 'latent_interpolations', 'latent_rates']
     """
     model.eval()
     for name, points in embed_means(posteriors, umap).items():
         labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
-        shown = f"{len(points):,} test images" if len(points) < len(posteriors.mu) else "test images"
+        shown = f"{len(points):,} {images}" if len(points) < len(posteriors.mu) else images
         yield f"latent_{name}", scatter(points, labels, f"posterior means of {shown}, {TITLES[name]}")
     if posteriors.mu.shape[1] == 2:
         yield "latent_manifold", manifold(model)
-    yield "latent_traversals", traversals(model, split, posteriors)
-    yield "latent_interpolations", interpolations(model, split)
+    yield "latent_traversals", traversals(model, split, posteriors, images)
+    yield "latent_interpolations", interpolations(model, split, images)
     if model.n_labels:
         yield "conditional_samples", conditional_samples(model)
     if posteriors.rates_by_dimension:
         active = active_units(posteriors.means).tolist()
-        yield "latent_rates", rates(posteriors.rates_by_dimension, active, usage_sentence(posteriors))
+        yield "latent_rates", rates(posteriors.rates_by_dimension, active, usage_sentence(posteriors), images)
 
 
 @torch.no_grad()
-def latent_overview(model: VAE, split: Split) -> Pictures:
+def latent_overview(model: VAE, split: Split, images: str) -> Pictures:
     """One quick picture for every run, of the means of the first images in a plane; none for one latent dimension."""
     model.eval()
     x, y = _first_images(split, OVERVIEW_POINTS)
@@ -71,7 +75,7 @@ def latent_overview(model: VAE, split: Split) -> Pictures:
     if points.shape[1] > 1 and len(points) > 1:
         name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
         labels = None if y is None else y.cpu().numpy()
-        yield f"latent_{name}", scatter(flat, labels, f"posterior means of {len(flat):,} test images, {TITLES[name]}")
+        yield f"latent_{name}", scatter(flat, labels, f"posterior means of {len(flat):,} {images}, {TITLES[name]}")
 
 
 def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:
@@ -102,7 +106,7 @@ def manifold(model: VAE, side: int = MANIFOLD_SIDE) -> Image:
     return sheet(model.decode(z, labels), side, title)
 
 
-def traversals(model: VAE, split: Split, posteriors: Posteriors, steps: int = PATH_STEPS) -> Image:
+def traversals(model: VAE, split: Split, posteriors: Posteriors, images: str, steps: int = PATH_STEPS) -> Image:
     """A row for each of the most active dimensions, from -3 to 3, with the others at the mean of the first image."""
     x, y = _first_images(split, 1)
     dims = by_activity(posteriors)[:TRAVERSED_DIMENSIONS]
@@ -113,10 +117,11 @@ def traversals(model: VAE, split: Split, posteriors: Posteriors, steps: int = PA
     labels = None if y is None else y.expand(len(z))
     names = [f"z{dim}" for dim in dims]
     title = "one dimension at a time, the most active first"
-    return sheet(model.decode(z, labels), steps, title, names, "from -3 to 3")
+    below = f"from -3 to 3; the others at the mean of the first of the {images}"
+    return sheet(model.decode(z, labels), steps, title, names, below)
 
 
-def interpolations(model: VAE, split: Split, steps: int = PATH_STEPS) -> Image:
+def interpolations(model: VAE, split: Split, images: str, steps: int = PATH_STEPS) -> Image:
     """Straight lines between the means of pairs of images, which stand at both ends of their row.
 
     A conditional model decodes all of a row with the label of the image on the left.
@@ -129,7 +134,7 @@ def interpolations(model: VAE, split: Split, steps: int = PATH_STEPS) -> Image:
     labels = None if y is None else y[:pairs].repeat_interleave(steps)
     between = model.decode(z, labels).view(pairs, steps, *x.shape[1:])
     rows = torch.cat([x[:pairs, None], between, x[pairs:, None]], 1).flatten(0, 1)
-    title = "between two test images, which stand at the ends"
+    title = f"between two of the {images}, which stand at the ends"
     return sheet(rows, steps + 2, title, below="decoded, from the left one's mean to the right one's")
 
 

@@ -1,4 +1,8 @@
-"""Measures and draws a trained model; writes evaluation.json, latents and pictures into its run's folder."""
+"""Measures and draws a trained model; writes figures, latents and pictures into its run's folder.
+
+Every file is of one split: those of the test images have the plain names, those of another have the split's name in
+theirs, so that no evaluation overwrites another's.
+"""
 
 import json
 import time
@@ -19,6 +23,11 @@ from vae.evaluation import Posteriors, infer_posteriors, measure
 from vae.evaluation.speed import decoder_flops, matrix_rate
 from vae.files import write_whole, writing
 from vae.models import VAE
+from vae.run.recorded import parsed
+
+TEST = "test"
+SPLITS = (TEST, "validation", "train")
+"""What can be evaluated; a run evaluates the first by itself."""
 
 
 def examine(
@@ -28,14 +37,16 @@ def examine(
     folder: Path,
     console: Console,
     *,
-    split: str = "test",
+    split: str = TEST,
     picture: Callable[[str, Path], object] = lambda name, path: None,
 ) -> dict[str, Any]:
-    """Measures what `settings` ask for, and writes `evaluation.json`, `latents_<split>.npz` and PNGs into `folder`.
+    """Measures what `settings` ask for, and writes `evaluation_file`, `latents_<split>.npz` and PNGs into `folder`.
 
-    Returns the values by name, as `evaluation.json` holds them. `picture` is called with the name and file of each
+    Returns the values by name, as that file holds them. `picture` is called with the name and file of each
     picture. Raises StorageError where the folder cannot be written.
     """
+    from vae import figures
+
     started = time.perf_counter()
     values: dict[str, Any] = {}
     images: Split = getattr(splits, split)
@@ -52,14 +63,35 @@ def examine(
                 bounds_begun = time.perf_counter()
     seconds = round(time.perf_counter() - started, 2)
     text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
-    write_whole(folder / "evaluation.json", lambda file: file.write(text))
+    write_whole(evaluation_file(folder, split), lambda file: file.write(text))
     if latents:
         write_latents(folder, split, latents)
         if latents.mu.shape[1] < 2:
             console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
-        for name, path in write_pictures(model, images, latents, folder, umap=settings.umap):
-            picture(name, path)
+        for name, drawn in figures.latent_pictures(model, images, latents, words_for(splits, split), settings.umap):
+            named = name if split == TEST or name in figures.OF_NO_IMAGES else f"{name}_{split}"
+            path = folder / f"{named}.png"
+            with writing(path):
+                drawn.save(path)
+            picture(named, path)
     return values
+
+
+def evaluation_file(folder: Path, split: str) -> Path:
+    """Where the figures of a split are: evaluation.json of the test images, evaluation_train.json of the training's.
+
+    >>> evaluation_file(Path("run"), "validation").name
+    'evaluation_validation.json'
+    """
+    return folder / ("evaluation.json" if split == TEST else f"evaluation_{split}.json")
+
+
+def words_for(splits: Splits, split: str) -> str:
+    """The images of a split, in a caption: `test images`."""
+    if split == "train":
+        return "training images"
+    is_both = split != TEST and splits.selects_on_test
+    return "validation images, which are the test images" if is_both else f"{split} images"
 
 
 def scalars(values: Mapping[str, Any], split: str) -> dict[str, float]:
@@ -67,33 +99,39 @@ def scalars(values: Mapping[str, Any], split: str) -> dict[str, float]:
     return {f"{split}/{name}": value for name, value in values.items() if isinstance(value, int | float)}
 
 
-def write_pictures(
-    model: VAE, images: Split, latents: Posteriors, folder: Path, umap: bool
-) -> Iterator[tuple[str, Path]]:
-    """Writes every picture of the latent space; yields their names and files."""
-    from vae import figures
-
-    for name, picture in figures.latent_pictures(model, images, latents, umap):
-        path = folder / f"{name}.png"
-        with writing(path):
-            picture.save(path)
-        yield name, path
+def recorded_scalars(folder: Path) -> dict[str, float]:
+    """The metrics of every split that a run's folder has an evaluation of. Never raises."""
+    found: dict[str, float] = {}
+    for file in sorted(folder.glob("evaluation*.json")):
+        values: dict[str, Any] = parsed(file, json.loads, {})
+        if isinstance(split := values.pop("split", None), str):
+            values.pop("seconds", None)
+            found |= scalars(values, split)
+    return found
 
 
 def write_latents(folder: Path, split: str, latents: Posteriors) -> None:
-    """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads."""
+    """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads.
+
+    The index names the latents of every split that the folder has.
+    """
     arrays = {"mu": latents.mu.cpu().numpy(), "logvar": latents.logvar.cpu().numpy()}
-    index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv"}
+    labels_file = folder / f"latents_{split}_labels.tsv"
     with writing(folder / f"latents_{split}.npz"):
         if latents.labels is not None:
             arrays["labels"] = latents.labels.cpu().numpy()
-            index["metadata_path"] = f"latents_{split}_labels.tsv"
-            np.savetxt(folder / index["metadata_path"], arrays["labels"], fmt="%d")
+            np.savetxt(labels_file, arrays["labels"], fmt="%d")
         np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
         np.savetxt(folder / f"latents_{split}.tsv", arrays["mu"], fmt="%.6g", delimiter="\t")
-    lines = [f'  {key}: "{value}"' for key, value in index.items()]
-    text = "\n".join(["embeddings {", *lines, "}"]) + "\n"
+    text = "".join(_index_entry(folder, name) for name in SPLITS if (folder / f"latents_{name}.tsv").is_file())
     write_whole(folder / "projector_config.pbtxt", lambda file: file.write(text))
+
+
+def _index_entry(folder: Path, split: str) -> str:
+    index = {"tensor_name": f"latents_{split}", "tensor_path": f"latents_{split}.tsv"}
+    if (folder / f"latents_{split}_labels.tsv").is_file():
+        index["metadata_path"] = f"latents_{split}_labels.tsv"
+    return "\n".join(["embeddings {", *(f'  {key}: "{value}"' for key, value in index.items()), "}"]) + "\n"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from vae.data import Splits, load_splits
 from vae.errors import UserError
 from vae.evaluation import check_measurable, why_no_likelihood
 from vae.models import VAE
-from vae.run.findings import examine, scalars
+from vae.run.findings import examine, recorded_scalars
 from vae.run.folder import read_summary
 from vae.run.images import check_same_images
 from vae.run.load import load_with_config
@@ -54,7 +54,7 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     splits = data_of(folder, config)
     check_same_images(folder, state, splits)
     settings = without_impossible(request, model, splits)
-    check_measurable(settings, model, splits)
+    check_measurable(settings, model, splits, split)
     device = resolve_device(request.device)
     tracker, summary = reopened(folder, config, console), read_summary(folder)
 
@@ -65,8 +65,8 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
     model, splits = model.to(device), splits.to(device)
     values = examine(model, splits, settings, folder, console, split=split, picture=track_picture)
     if tracker:
-        # W&B keeps only the last summary that it is given.
-        tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **scalars(values, split)})
+        # W&B keeps only the last summary that it is given: it has the figures of every split.
+        tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **recorded_scalars(folder)})
     return values, len(getattr(splits, split))
 
 

@@ -12,11 +12,11 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     splits, model = task.splits, config.model
     hidden = f" · hidden {model.hidden_size}" if hasattr(model, "hidden_size") else ""
     pixels = "" if config.data.pixels == "grey" else f", {config.data.pixels} binary pixels"
-    held_out = "test" if splits.validation is splits.test else f"{len(splits.validation):,} validation"
-    data = (
-        f"{config.data.name}  {len(splits.train):,} train · {held_out} · {len(splits.test):,} test"
-        f" · {shape_text(splits.image_shape)}{pixels}"
-    )
+    test = f"{len(splits.test):,} test"
+    held_out = f"{len(splits.validation):,} validation · {test}"
+    if splits.selects_on_test:
+        held_out = f"{test}, which also select the model"
+    data = f"{config.data.name}  {len(splits.train):,} train · {held_out} · {shape_text(splits.image_shape)}{pixels}"
     parts = f"{model.name}  {count_parameters(task.model):,} parameters · latent {model.latent_size}{hidden}"
     too_wide = width is not None and len(data) + 4 + len(parts) > width
     device = task.generator.device

@@ -103,8 +103,9 @@ class Session:
         self._is_complete = True
         self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | test)
         latest = " (results/latest)" if self._is_latest else ""
+        chosen = " (on the test images)" if self._task.splits.selects_on_test else ""
         self._say(
-            f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch} · "
+            f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch}{chosen} · "
             f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
         )
 
@@ -142,7 +143,7 @@ class Session:
         from vae import figures
 
         if not self._config.evaluation.pictures:
-            for name, picture in figures.latent_overview(self._task.model, self._task.splits.test):
+            for name, picture in figures.latent_overview(self._task.model, self._task.splits.test, "test images"):
                 self._save(name, f"{name}.png", picture, epoch)
 
     def _examine(self, epoch: int) -> dict[str, float]:

@@ -32,6 +32,7 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "device": str(device),
         "precision": resolve_precision(config.trainer.precision, device),
         "threads": torch.get_num_threads(),
+        "selected_on": "test" if task.splits.selects_on_test else "validation",
         "pixels_sha256": task.splits.pixels_sha256,
         "data": task.splits.identity.record() if task.splits.identity else None,
         "seed": config.seed,

@@ -84,6 +84,8 @@ class Sweeper:
     """Keys and groups that may differ when a study is resumed, for example [tracking, notes]."""
     check: str | None = None
     """`module:function` that is called with each corner's config before the study exists and raises what is wrong."""
+    remark: str | None = None
+    """`module:function` from the program's config to a sentence for the sweep's first lines; "": nothing is said."""
     experiment_group: str | None = None
     """Config group through which the program takes best.yaml, for the command that is printed; null: every override."""
     heartbeat_seconds: float = 5.0

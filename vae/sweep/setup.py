@@ -65,6 +65,12 @@ class Setup:
     search: Search
     place: StudyPlace
 
+    @property
+    def remark(self) -> str:
+        """What the program says of its config, for the sweep's first lines; "" where it says nothing."""
+        of_config = _imported(self.settings, "remark")
+        return str(of_config(self.plan.base)) if of_config else ""
+
 
 def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     """Checks everything. Raises UserError; nothing has been created by then."""
@@ -145,7 +151,7 @@ def _params(settings: Sweeper) -> Mapping[str, Any]:
     return {str(key): distribution_from(key, spec) for key, spec in settings.search_space.items()}
 
 
-def _imported(settings: Sweeper, name: Literal["check", "custom_search_space"]) -> Callable[..., Any] | None:
+def _imported(settings: Sweeper, name: Literal["check", "custom_search_space", "remark"]) -> Callable[..., Any] | None:
     path = getattr(settings, name)
     return callable_of(path, f"hydra.sweeper.{name}") if path else None
 

@@ -88,6 +88,17 @@ class _DamagedError(StorageError):
 
 def _loaded(path: Path, device: torch.device | str) -> dict[str, Any]:
     """Reads a checkpoint whose every byte has been verified. Raises StorageError, and _DamagedError."""
+    state = read_sealed(path, device)
+    if kind := kind_of_content(state):
+        raise StorageError(f"{path} is {kind}. {EXPECTED}")
+    return dict(state)
+
+
+def read_sealed(path: Path, device: torch.device | str = "cpu") -> Any:
+    """Whatever `write_checkpoint` has written, be it a run's state or other tensors; every byte has been verified.
+
+    Raises StorageError where the file is absent, damaged or another program's.
+    """
     try:
         if not is_archive(path):
             raise StorageError(f"{path} is {kind_of_file(path)}. {EXPECTED}")
@@ -95,7 +106,7 @@ def _loaded(path: Path, device: torch.device | str) -> dict[str, Any]:
             raise _DamagedError(f"{path} is damaged: {damage}.")
         if kind := kind_of_archive(path):
             raise StorageError(f"{path} is {kind}. {EXPECTED}")
-        state = torch.load(path, map_location=device, weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
     except StorageError:
         raise
     except FileNotFoundError as error:
@@ -105,9 +116,6 @@ def _loaded(path: Path, device: torch.device | str) -> dict[str, Any]:
         raise StorageError(f"{path} {what}. {EXPECTED}") from error
     except Exception as error:  # the records are whole, so it is not ours; its unpickling may raise anything
         raise StorageError(f"{path} is a file of torch's that does not hold plain data alone. {EXPECTED}") from error
-    if kind := kind_of_content(state):
-        raise StorageError(f"{path} is {kind}. {EXPECTED}")
-    return dict(state)
 
 
 def _keep_previous(path: Path) -> None:

@@ -11,6 +11,8 @@ SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason
 """Facts that a table shows at once, where runs have them; the others are shown on demand."""
 REASON_COLUMN = REASON
 """Why a run ended as it did."""
+SELECTED_ON = "selected_on"
+"""On which images the model of a run was selected; shown at once where these are the test images of any run."""
 LEFT_OUT = ("value", "trial", "state", REASON, FOLDER)
 """Facts that already have a column of their own, or are a link."""
 
@@ -27,7 +29,7 @@ class Column:
     @property
     def shown(self) -> bool:
         """Whether a table shows it at once."""
-        return self.kind != "fact" or self.name in SHOWN
+        return self.kind != "fact" or self.name in SHOWN or (self.name == SELECTED_ON and "test" in self.values)
 
 
 def columns(records: Records) -> list[Column]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from vae.report.read.records import Records
+from vae.report.show.columns import SELECTED_ON
 from vae.states import RunState
 from vae.sweep.study.results import importances
 from vae.text import last_part, precise_text
@@ -16,7 +17,23 @@ _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
 
 
 def conclusion(records: Records) -> str:
-    """What was found, in a few sentences."""
+    """What was found, in a few sentences, and whether test images were used to find it."""
+    return f"{_found(records)}{_selected_on_test(records)}"
+
+
+def _selected_on_test(records: Records) -> str:
+    """A sentence, after a blank, where runs have selected their model on the test images; "" where none has."""
+    runs = [run for run in records.runs if run.folder.facts.get(SELECTED_ON) == "test"]
+    if not runs:
+        return ""
+    which = "All runs" if len(runs) == len(records.runs) else f"{len(runs)} of {len(records.runs)} runs"
+    return (
+        f" {which} selected their model on the test images (data.validation=test): their values are the best of many "
+        "on these images, and no image is left to judge what was selected."
+    )
+
+
+def _found(records: Records) -> str:
     complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
     if complete and not records.best:
         return f"No complete run meets the constraints ({len(complete)} complete)."
