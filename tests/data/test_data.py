@@ -63,6 +63,19 @@ def write_set(root: Path, name: str, split: str = "balanced", n: int = 40) -> tu
     return images, labels
 
 
+def test_every_label_of_the_letters_is_one_that_images_have(tmp_path: Path) -> None:
+    """Published from 1 to 26: a conditional model would draw a label 0 that it was never trained on."""
+    _, labels = write_set(tmp_path, "emnist", "letters", n=52)
+    letters = (np.arange(52) % 26 + 1).astype("u1")
+    files = idx.idx_set("emnist", "letters")
+    for file in files.files()[1::2]:
+        write_idx(tmp_path / "EMNIST" / "raw" / file, letters)
+    source = idx.load_idx("emnist", root=str(tmp_path), split="letters")
+    assert source.train.labels is not None
+    assert source.train.labels.unique().tolist() == list(range(26))
+    assert len(labels) == 52
+
+
 def test_the_digits_are_those_of_scikit_learn() -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     images, labels = datasets.load_digits(return_X_y=True)

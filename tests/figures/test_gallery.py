@@ -84,6 +84,24 @@ def test_the_manifold_is_decoded_on_quantiles_from_top_left():
     torch.testing.assert_close(cumulative[:, 0, 1], torch.tensor([5 / 6, 0.5, 1 / 6]))
 
 
+def test_what_a_conditional_model_decodes_says_its_label(monkeypatch):
+    split, said = images(), []
+    monkeypatch.setattr(gallery, "sheet", lambda *given, **named: said.append([*given[2:], *named.values()]))
+    model, named = small(4, n_labels=3), Split(split.images, split.labels, ("ant", "bee", "cat"))
+    for each, first in ((split, "label 0"), (named, "label ant")):
+        said.clear()
+        gallery.interpolations(model, each, "test images")
+        gallery.traversals(model, each, infer_posteriors(model, each), "test images")
+        (_, rows, below), (title, *_) = said
+        assert rows[0] == first
+        assert len(rows) == gallery.INTERPOLATED_PAIRS
+        assert "with the left one's label" in below
+        assert first in title
+    said.clear()
+    gallery.interpolations(small(4), split, "test images")
+    assert "label" not in str(said)
+
+
 def test_traversals_move_one_dimension_and_interpolations_end_at_the_means():
     model, split = small(4), images()
     asked = []

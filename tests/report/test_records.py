@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import optuna
 import pytest
@@ -12,14 +13,18 @@ from optuna.trial import TrialState
 from vae.nested import differing
 from vae.report.read.grids import INCIDENTAL_KEYS, distribution
 from vae.report.read.places import read_records
-from vae.report.read.records import Execution
+from vae.report.read.records import Execution, Records, Run
 from vae.report.show import pictures
 from vae.report.show.charts import charts, slots_of
-from vae.report.show.page import by_rank, page
+from vae.report.show.columns import columns
+from vae.report.show.page import by_rank, page, payload
 from vae.report.show.words import conclusion
+from vae.run.folder import RunFolder
 from vae.states import RunState
 from vae.sweep.attributes import CONFIRMS, FACTS
 from vae.sweep.study.results import confirmations, ranked
+from vae.sweep.terminal.words import value_text
+from vae.text import result_text
 
 from .conftest import SPACE, Study, make_trials
 
@@ -47,6 +52,21 @@ def test_the_page_holds_every_trial_with_its_values(study):
     for trial, curve in zip(stored, data["curves"], strict=True):
         assert curve["val/elbo"] == pytest.approx(list(trial.intermediate_values.values()), rel=1e-5)
     assert data["links"][0] == "trial_0000/"
+
+
+@given(st.floats(-1e7, 1e7) | st.sampled_from([-198.07519, -198.075, 0.98765, 1e-5, 0.0, 9.99995]))
+def test_a_result_is_rounded_once_and_reads_the_same_everywhere(value):
+    """The page's scripts get the text: they would else round a number that has been rounded."""
+    study = optuna.create_study()
+    runs = [Run("0", RunState.COMPLETE, {}, (value,), RunFolder(summary={"test/elbo": value}))]
+    study.add_trial(optuna.trial.create_trial(value=value))
+    records = Records("one", runs, study, ["val/elbo"])
+    shown = {column["name"]: column["texts"] for column in payload(records, Path())["columns"]}
+    expected = result_text(value).replace("-", "−")
+    assert shown == {"val/elbo": [expected], "test/elbo": [expected]}
+    assert f"val/elbo {expected}." in conclusion(records)
+    assert [column.text(value) for column in columns(records)] == [result_text(value)] * 2
+    assert value_text(study.trials[0]) == result_text(value)
 
 
 def test_the_returned_value_is_called_by_the_metric_that_equals_it(tmp_path):
@@ -157,7 +177,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     assert [(c.mean, c.spread, c.seeds) for c in records.confirmed] == [(-101.0, 1.0, 3), (-106.0, 1.0, 3)]
     assert records.confirmed == confirmations(records.study, again)
     assert records.best == [best[1].number]
-    assert "Over 3 fresh seeds it gives −101 ± 1." in conclusion(records)
+    assert "Over 3 fresh seeds it gives −101.00 ± 1." in conclusion(records)
     assert "confirmation" in {chart.name for chart in charts(records)}
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from vae.cli.exits import mistakes_explained, warn
 from vae.files import write_whole, writing
-from vae.text import cell, precise_text, short_keys
+from vae.text import cell, short_keys
 
 MOST_ROWS = 40
 FEW_RUNS = 4
@@ -70,7 +70,7 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
             csv.writer(sys.stdout).writerows(cells)
         return
     short = [place for place, column in enumerate(table) if column.shown and column.name != REASON_COLUMN]
-    print_table([heads[place] for place in short], [[row[place] for place in short] for row in rows])
+    print_table([heads[place] for place in short], [[table[place].text(row[place]) for place in short] for row in rows])
     if not records.keys:
         print("the configs do not differ")
     if csv_file:
@@ -78,11 +78,11 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     print(f"report {os.path.relpath(page)}")
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints a few runs as columns, more of them as rows; the first value of a row is the run's name."""
     console = Console(highlight=False, markup=False)
-    names = relative_names([str(row[0]) for row in rows])
-    texts = [[name, *map(cell_text, row[1:])] for name, row in zip(names, rows, strict=True)][:MOST_ROWS]
+    names = relative_names([row[0] for row in rows])
+    texts = [[name, *row[1:]] for name, row in zip(names, rows, strict=True)][:MOST_ROWS]
     if len(texts) <= FEW_RUNS:
         console.print(text_table(list(zip(heads, *texts, strict=True))))
     else:
@@ -129,11 +129,6 @@ def relative_names(names: Sequence[str]) -> list[str]:
         return list(names)
     common = os.path.commonpath(names)
     return [os.path.relpath(name, common) if common else name for name in names]
-
-
-def cell_text(value: object) -> str:
-    """A value as text for a cell; None is empty."""
-    return "" if value is None else precise_text(value)
 
 
 if __name__ == "__main__":

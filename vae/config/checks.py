@@ -21,6 +21,11 @@ _BOUNDS = {
     "below": (operator.lt, "below"),
 }
 
+NO_FREE_BITS = (
+    "objective.free_bits is a floor for the rate of each latent dimension, and objective.sticking_the_landing=true "
+    "estimates only their sum, so that they do not go together. Set objective.free_bits=0 or "
+    "objective.sticking_the_landing=false."
+)
 _LONGEST_NAME = 200
 """Bytes: a file system allows 255, and names that are made of it have more at their end."""
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
@@ -55,6 +60,8 @@ def check(cfg: DictConfig) -> None:
     _check_project(OmegaConf.select(cfg, "tracking.project"))
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")
+    if OmegaConf.select(cfg, "objective.free_bits") and OmegaConf.select(cfg, "objective.sticking_the_landing"):
+        raise UserError(NO_FREE_BITS)
 
 
 def remark(cfg: DictConfig) -> str:

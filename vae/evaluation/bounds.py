@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vae.data import Split, to_float
 from vae.errors import UserError
 from vae.models.vae import VAE
+from vae.training.device import in_fp32
 
 NOISE_SEED = 150_900_519
 """Sample j of every image comes from the generator seeded with this plus j: no chunk size changes it."""
@@ -72,6 +73,11 @@ def nll_bounds(
         raise UserError(f"k must be at least 1 sample, but it is {k}.")
     if reason := why_no_likelihood(model, split):
         raise UserError(reason)
+    with in_fp32():
+        yield from _bounds(model, split, k, rows, advance)
+
+
+def _bounds(model: VAE, split: Split, k: int, rows: int | None, advance: Callable[[int], object]) -> Iterator[Bound]:
     model.eval()
     x, y, n = to_float(split.images), split.labels, len(split)
     rows = rows or rows_that_fit(model, x.device)

@@ -9,6 +9,7 @@ from torch import Tensor
 from vae.data import Split, to_float
 from vae.evaluation.classifier import SmallClassifier, accuracy
 from vae.models.vae import VAE
+from vae.training.device import in_fp32
 
 DRAWN_IMAGES = 10_000
 """Images drawn, and images of the split that they are compared with, at most."""
@@ -62,6 +63,7 @@ def draw_like(model: VAE, split: Split, n: int, chunk: int = 1000) -> tuple[Tens
     return torch.cat(parts), labels
 
 
+@in_fp32()
 def compare_drawn(model: VAE, split: Split, classifier: SmallClassifier) -> dict[str, float]:
     """The Frechet distance of a split and the classifier's accuracy on it; of a conditional model also on drawn images.
 

@@ -5,9 +5,12 @@ All are in nats per image unless their name says otherwise, in fp32, with fixed 
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from vae.config.schema import EvaluationConfig
 from vae.data import Split, Splits
@@ -75,14 +78,15 @@ def measure(
     """
     images: Split = getattr(splits, split)
     yield from averages(model, images)
-    if settings.latents or settings.probes:
+    if settings.latents or (settings.probes and not model.n_labels):
         posteriors = posteriors or infer_posteriors(model, images)
-        if settings.latents:
-            yield from _of_latents(posteriors)
-        if settings.probes:
-            train = posteriors if split == "train" else infer_posteriors(model, splits.train)
-            yield "linear_probe_accuracy", linear_probe(train, posteriors)
-            yield "nearest_neighbours_accuracy", nearest_neighbours(train, posteriors)
+    if settings.latents and posteriors:
+        yield from _of_latents(posteriors)
+    if settings.probes:
+        judged = posteriors if posteriors and not model.n_labels else _for_probes(model, images)
+        train = judged if split == "train" else _for_probes(model, splits.train)
+        yield "linear_probe_accuracy", linear_probe(train, judged)
+        yield "nearest_neighbours_accuracy", nearest_neighbours(train, judged)
     if settings.frechet:
         yield from compare_drawn(model, images, classifier_for(splits, cache)).items()
     if settings.nll_samples:
@@ -98,6 +102,18 @@ def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
         yield "elbo", terms.elbo
         yield "distortion", terms.distortion
     yield "rate", terms.rate
+
+
+def _for_probes(model: VAE, split: Split) -> Posteriors:
+    """The posteriors of a split as a probe reads them.
+
+    The encoder of a conditional model is given label 0 with every image: a probe would else read the label that the
+    encoder was told, not what z says of the image.
+    """
+    if not model.n_labels or split.labels is None:
+        return infer_posteriors(model, split)
+    told = replace(split, labels=torch.zeros_like(split.labels))
+    return infer_posteriors(model, told)._replace(labels=split.labels)
 
 
 def _of_latents(posteriors: Posteriors) -> Values:

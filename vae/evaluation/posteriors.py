@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vae.data import Split
 from vae.models.vae import VAE
+from vae.training.device import in_fp32
 from vae.training.validation import with_fixed_noise
 
 
@@ -31,6 +32,7 @@ class Posteriors(NamedTuple):
 
 
 @torch.no_grad()
+@in_fp32()
 def infer_posteriors(model: VAE, split: Split, batch_size: int = 1000) -> Posteriors:
     """The posteriors of a split, from one pass over it. Rates that need a sample of z see the evaluation's fixed noise.
 

@@ -36,7 +36,9 @@ def tsne(points: Points) -> Points:
 
     perplexity = min(30.0, (len(points) - 1) / 3)
     return np.asarray(
-        TSNE(2, perplexity=perplexity, init="pca", random_state=EMBEDDING_SEED, n_jobs=1).fit_transform(points),
+        TSNE(n_components=2, perplexity=perplexity, init="pca", random_state=EMBEDDING_SEED, n_jobs=1).fit_transform(
+            points
+        ),
         np.float32,
     )
 
@@ -45,7 +47,7 @@ def umap(points: Points) -> Points:
     """UMAP of (N, Z), (N, 2); needs the extra `umap`. McInnes et al. (2018): https://arxiv.org/abs/1802.03426."""
     from umap import UMAP
 
-    return np.asarray(UMAP(2, random_state=EMBEDDING_SEED, n_jobs=1).fit_transform(points), np.float32)
+    return np.asarray(UMAP(n_components=2, random_state=EMBEDDING_SEED, n_jobs=1).fit_transform(points), np.float32)
 
 
 EMBEDDINGS: Mapping[str, Callable[[Points], Points]] = {"pca": pca, "tsne": tsne, "umap": umap}

@@ -116,7 +116,8 @@ def traversals(model: VAE, split: Split, posteriors: Posteriors, images: str, st
         z[row * steps : (row + 1) * steps, dim] = values
     labels = None if y is None else y.expand(len(z))
     names = [f"z{dim}" for dim in dims]
-    title = "one dimension at a time, the most active first"
+    given = f" (label {name_of_label(split, y[0])})" if model.n_labels and y is not None else ""
+    title = f"one dimension at a time, the most active first{given}"
     below = f"from -3 to 3; the others at the mean of the first of the {images}"
     return sheet(model.decode(z, labels), steps, title, names, below)
 
@@ -124,7 +125,7 @@ def traversals(model: VAE, split: Split, posteriors: Posteriors, images: str, st
 def interpolations(model: VAE, split: Split, images: str, steps: int = PATH_STEPS) -> Image:
     """Straight lines between the means of pairs of images, which stand at both ends of their row.
 
-    A conditional model decodes all of a row with the label of the image on the left.
+    A conditional model decodes all of a row with the label of the image on the left, by which the row is called.
     """
     pairs = min(INTERPOLATED_PAIRS, len(split) // 2)
     x, y = _first_images(split, 2 * pairs)
@@ -135,7 +136,11 @@ def interpolations(model: VAE, split: Split, images: str, steps: int = PATH_STEP
     between = model.decode(z, labels).view(pairs, steps, *x.shape[1:])
     rows = torch.cat([x[:pairs, None], between, x[pairs:, None]], 1).flatten(0, 1)
     title = f"between two of the {images}, which stand at the ends"
-    return sheet(rows, steps + 2, title, below="decoded, from the left one's mean to the right one's")
+    below, names = "decoded, from the left one's mean to the right one's", []
+    if model.n_labels and y is not None:
+        names = [f"label {name_of_label(split, label)}" for label in y[:pairs]]
+        below += ", all with the left one's label"
+    return sheet(rows, steps + 2, title, names, below)
 
 
 def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
@@ -146,6 +151,11 @@ def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
     labels = torch.arange(model.n_labels, device=device).repeat_interleave(each)
     names = [str(label) for label in range(model.n_labels)]
     return sheet(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
+
+
+def name_of_label(split: Split, label: Tensor) -> str:
+    """The name of a label () where the classes have names, else its number."""
+    return split.classes[int(label)] if split.classes else str(int(label))
 
 
 def _first_images(split: Split, n: int) -> tuple[Tensor, Tensor | None]:

@@ -17,14 +17,15 @@ EDGE = 8
 """White pixels around the images."""
 
 
-def samples(images: Tensor) -> Image:
-    """Images (N, C, H, W) in [0, 1], in a square.
+def samples(images: Tensor, conditional: bool = False) -> Image:
+    """Images (N, C, H, W) in [0, 1], in a square; those of a conditional model have all labels in turn.
 
     >>> from vae import figures
     >>> figures.samples(vae.VAE().sample(16)).size
     (246, 268)
     """
-    return sheet(images, math.isqrt(len(images) - 1) + 1, "samples from the prior")
+    title = "samples from the prior" + (", with all labels in turn" if conditional else "")
+    return sheet(images, math.isqrt(len(images) - 1) + 1, title)
 
 
 def reconstructions(originals: Tensor, decoded: Tensor) -> Image:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, where
 
+from vae.config.checks import NO_FREE_BITS
+from vae.errors import UserError
 from vae.models.vae import VAE
 from vae.objectives.schedules import Schedule
 from vae.objectives.terms import Terms, given_or_drawn_noise
@@ -16,6 +18,8 @@ class Elbo:
     Kingma and Welling (2014): https://arxiv.org/abs/1312.6114. For other beta, Higgins et al. (2017):
     https://openreview.net/forum?id=Sy2fzU9gl
 
+    Free bits and sticking the landing do not go together: its estimate has no rate by dimension.
+
     Args:
         beta: weight of the rate at the end of the schedule.
         samples: K, over which the terms are averaged.
@@ -26,6 +30,9 @@ class Elbo:
             sample z: its gradient vanishes, sample by sample, where q is the posterior. Roeder et al. (2017):
             https://arxiv.org/abs/1703.09194
         schedule: course of the weight from 0 to `beta`.
+
+    Raises:
+        UserError: for both at once.
 
     >>> from vae.objectives import Elbo
     >>> loss, distortion, rate = Elbo(beta=4.0)(vae.VAE(), torch.rand(3, 1, 28, 28))
@@ -38,6 +45,10 @@ class Elbo:
     free_bits: float = 0.0
     sticking_the_landing: bool = False
     schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        if self.free_bits and self.sticking_the_landing:
+            raise UserError(NO_FREE_BITS)
 
     def scheduled_value(self, step: int) -> float:
         """The rate's weight at a step."""

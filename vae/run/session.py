@@ -87,7 +87,7 @@ class Session:
             model.eval()
             decoded = model.decode(model.encode(x, y)[0], y)
             drawn = model.sample(SAMPLES, noise)
-        self._save("samples", f"samples_epoch_{epoch:03d}.png", figures.samples(drawn), epoch)
+        self._save("samples", f"samples_epoch_{epoch:03d}.png", figures.samples(drawn, bool(model.n_labels)), epoch)
         sheet = figures.reconstructions(x, decoded)
         self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -33,6 +34,33 @@ def autocast_for(precision: str, device: torch.device) -> AbstractContextManager
     if resolve_precision(precision, device) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
+
+
+@contextmanager
+def in_fp32() -> Iterator[None]:
+    """Products of fp32 numbers are computed in fp32: without TF32 on CUDA, which is torch's default for convolutions,
+    and without bf16 inside a product on a CPU. What was set before comes back.
+    """
+    before = [(part, name, getattr(part, name)) for part, name, _ in _reduced_precisions()]
+    try:
+        for part, name, exact in _reduced_precisions():
+            setattr(part, name, exact)
+        yield
+    finally:
+        for part, name, value in before:
+            setattr(part, name, value)
+
+
+def _reduced_precisions() -> list[tuple[Any, str, Any]]:
+    """Torch's switches of the precision inside a product of fp32 numbers: object, name, value that means fp32."""
+    backends: Any = torch.backends
+    parts = [backends.cuda.matmul]
+    for library, kinds in ((backends.cudnn, ("conv", "rnn")), (backends.mkldnn, ("matmul", "conv", "rnn"))):
+        parts += [getattr(library, kind) for kind in kinds if hasattr(library, kind)]
+    switches: list[tuple[Any, str, Any]] = [
+        (part, "fp32_precision", "ieee") for part in parts if hasattr(part, "fp32_precision")
+    ]
+    return switches or [(backends.cuda.matmul, "allow_tf32", False), (backends.cudnn, "allow_tf32", False)]
 
 
 @contextmanager

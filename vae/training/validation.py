@@ -8,6 +8,7 @@ from torch import Tensor
 from vae.data import Batches, Split
 from vae.models.vae import VAE
 from vae.objectives import Elbo
+from vae.training.device import in_fp32
 from vae.training.progress import Averages
 
 EVAL_SEED = 20_131_220
@@ -29,6 +30,7 @@ def with_fixed_noise(model: VAE, split: Split, batch_size: int) -> Iterator[tupl
 
 
 @torch.no_grad()
+@in_fp32()
 def evaluate(model: VAE, split: Split, batch_size: int = 1000) -> Averages:
     """ELBO, distortion and rate of a split at beta = 1, with one sample of z per image and the same noise each time."""
     model.eval()

@@ -220,6 +220,8 @@ def load_idx(name: str, *, root: str | None, split: str = "balanced") -> Source:
         digit = labels if labels.ndim == 1 else labels[:, 0]  # QMNIST: eight columns, the digit first
         if len(images) != len(digit):
             raise StorageError(f"{raw}: {len(images):,} images, but {len(digit):,} labels.")
+        if idx.prefix == "emnist-letters-":
+            digit = digit - 1  # published from 1: a label 0 would be one that no image has
         pixels = torch.from_numpy(np.ascontiguousarray(images))
         parts.append(Split(pixels.unsqueeze(1), torch.from_numpy(digit.astype(np.int64))))
     return Source(parts[0], parts[1])

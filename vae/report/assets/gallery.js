@@ -8,7 +8,7 @@ function startGallery() {
   let limit = 24;
 
   function caption(i) {
-    const value = objective ? ` · ${valueText(objective.values[i])}` : "";
+    const value = objective ? ` · ${textOf(objective, i)}` : "";
     return `run ${data.names[i]}${value}${bestRuns.has(i) ? " · best" : ""}`;
   }
 
@@ -57,7 +57,7 @@ function startPair(pictures, kinds) {
   function rows(columns, pair) {
     return columns.filter((c) => pair.some((i) => c.values[i] !== null)).map((column) => {
       const values = pair.map((i) => column.values[i]);
-      const row = element("tr", {}, element("td", { className: "text", textContent: column.name }), ...values.map((v) => element("td", { textContent: valueText(v) })));
+      const row = element("tr", {}, element("td", { className: "text", textContent: column.name }), ...pair.map((i) => element("td", { textContent: textOf(column, i) })));
       row.classList.toggle("differs", column.kind === "key" && new Set(values).size > 1);
       return row;
     });

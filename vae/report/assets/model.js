@@ -31,6 +31,9 @@ function valueText(value) {
   return text.replace("-", "−");
 }
 
+// The text of a run's value: numbers that are not whole come as text, rounded once, from the number itself.
+const textOf = (column, i) => column.texts?.[i] ?? valueText(column.values[i]);
+
 const OPERATORS = { ">": (a, b) => a > b, "<": (a, b) => a < b, ">=": (a, b) => a >= b, "<=": (a, b) => a <= b, "=": (a, b) => a === b };
 
 // "val/elbo>-100" compares a column, named in full or by its last part; any other word is searched for in the row.

@@ -26,8 +26,9 @@ function startParallel() {
       const [low, high] = [scale(Math.min(...numbers)), scale(Math.max(...numbers))];
       const place = (v) => (scale(v) - low) / (high - low);
       const distinct = [...new Set(numbers)];
-      const ticks = distinct.length <= 5 ? distinct : ticksOf(low, high, scale === Math.log10);
-      return { column, place, ticks: ticks.map((v) => [v, valueText(v)]) };
+      const few = distinct.length <= 5;
+      const ticks = few ? distinct.map((v) => [v, textOf(column, column.values.indexOf(v))]) : ticksOf(low, high, scale === Math.log10).map((v) => [v, valueText(v)]);
+      return { column, place, ticks };
     }
     const choices = [...new Set(column.values.filter((v) => v !== null))].sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
     const place = (v) => choices.indexOf(v) / (choices.length - 1);
@@ -69,7 +70,7 @@ function startParallel() {
         line.style.stroke = "";
         line.classList.add("best");
       }
-      line.append(svgElement("title", {}, `run ${data.names[i]}: ${axes.map((axis) => `${axis.column.name} ${valueText(axis.column.values[i])}`).join(", ")}`));
+      line.append(svgElement("title", {}, `run ${data.names[i]}: ${axes.map((axis) => `${axis.column.name} ${textOf(axis.column, i)}`).join(", ")}`));
       line.addEventListener("click", () => toggleChosen(i));
       lines.set(i, line);
       svg.append(line);

@@ -35,7 +35,7 @@ function startTable() {
       if (data.links[i]) label.addEventListener("click", (event) => event.stopPropagation());
       const row = element("tr", {}, element("td", {}, label), element("td", { className: `text state-${data.states[i]}`, textContent: data.states[i] }));
       for (const column of columns) {
-        const text = valueText(column.values[i]);
+        const text = textOf(column, i);
         const isLong = text.length > 40;
         row.append(element("td", { className: (numeric.get(column) ? "" : "text") + (isLong ? " long" : ""), textContent: text, title: isLong ? text : "" }));
       }

@@ -1,11 +1,13 @@
 """Records as columns, each with the name that the value has in W&B, trials.csv and summary.json."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vae.report.read.records import Records
 from vae.run.recorded import Scalar
 from vae.sweep.attributes import FOLDER, REASON
+from vae.text import precise_text, result_text
 
 SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")
 """Facts that a table shows at once, where runs have them; the others are shown on demand."""
@@ -25,6 +27,14 @@ class Column:
     kind: str
     """`run` (its name, its state), `objective`, `key` (in which the runs differ) or `fact`."""
     values: Sequence[Scalar]
+
+    def text(self, value: Scalar) -> str:
+        """One of the values as a person reads it, rounded once: the same in the page and on the terminal."""
+        if value is None:
+            return ""
+        if not isinstance(value, float) or not math.isfinite(value):
+            return str(value)
+        return precise_text(value) if self.kind == "key" else result_text(value)
 
     @property
     def shown(self) -> bool:

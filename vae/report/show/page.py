@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 from vae.files import write_whole
 from vae.report.read.records import Records, Run
 from vae.report.show.charts import charts
-from vae.report.show.columns import columns
+from vae.report.show.columns import Column, columns
 from vae.report.show.pictures import gallery
 from vae.report.show.words import conclusion, failures, overview
 from vae.run.folder import below
@@ -94,6 +94,7 @@ def payload(records: Records, folder: Path) -> dict[str, Any]:
     up = dict(zip(records.objectives, records.maximise, strict=True))
     made = [
         {"name": c.name, "kind": c.kind, "shown": c.shown, "values": [_rounded(v) for v in c.values]}
+        | _texts(c)
         | ({"up": up[c.name]} if c.kind == "objective" else {})
         | ({"log": records.log_scale(c.name), "categorical": records.categorical(c.name)} if c.kind == "key" else {})
         for c in columns(records)
@@ -123,6 +124,12 @@ def link_below(path: str) -> str:
     ('javascript%3Aalert%281%29/', 'a%20b/c%3Fd/')
     """
     return f"{quote(path, errors='surrogateescape')}/"
+
+
+def _texts(column: Column) -> dict[str, list[str | None]]:
+    """How its floats are shown, each rounded once, from the number itself; {} for a column without any."""
+    texts = [column.text(v).replace("-", "−") if isinstance(v, float) else None for v in column.values]
+    return {"texts": texts} if any(texts) else {}
 
 
 def _rounded(value: Any) -> Any:

@@ -9,7 +9,7 @@ from vae.report.read.records import Records
 from vae.report.show.columns import SELECTED_ON
 from vae.states import RunState
 from vae.sweep.study.results import importances
-from vae.text import last_part, precise_text
+from vae.text import last_part, precise_text, result_text
 
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 """Facts that are stated once where all runs have them in common."""
@@ -46,13 +46,15 @@ def _found(records: Records) -> str:
     best, name = records.runs[records.best[0]], records.objectives[0]
     among = f"the best of {len(complete)} complete runs" if len(complete) > 1 else "the only complete run"
     params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items())
-    sentences = f"Run {best.name} is {among}: {name} {typeset(best.values[0])}{f' with {params}' if params else ''}."
+    sentences = (
+        f"Run {best.name} is {among}: {name} {typeset_result(best.values[0])}{f' with {params}' if params else ''}."
+    )
     if len(complete) > 2:
         median = statistics.median(run.values[0] for run in complete)
-        sentences += f" The median run has {typeset(median)}."
+        sentences += f" The median run has {typeset_result(median)}."
     if records.confirmed:
         first = records.confirmed[0]
-        sentences += f" Over {first.seeds} fresh seeds it gives {typeset(first.mean)} ± {first.spread:.2g}."
+        sentences += f" Over {first.seeds} fresh seeds it gives {typeset_result(first.mean)} ± {first.spread:.2g}."
     shares = importances(records.study)
     if shares:
         key, share = max(shares.items(), key=lambda item: item[1])
@@ -88,8 +90,17 @@ def failures(records: Records) -> dict[str, list[str]]:
     return dict(sorted(names.items(), key=lambda item: -len(item[1])))
 
 
+def typeset_result(value: float) -> str:
+    """A result as the table has it, with a minus sign instead of a hyphen.
+
+    >>> typeset_result(-198.07519)
+    '−198.08'
+    """
+    return result_text(value).replace("-", "−")
+
+
 def typeset(value: Any) -> str:
-    """A value as it is printed, with a minus sign instead of a hyphen.
+    """A setting as it is printed, with a minus sign instead of a hyphen.
 
     >>> typeset(-98.40494), typeset("relu")
     ('−98.405', 'relu')
