@@ -9,6 +9,7 @@ import torch
 from vae.config import arguments_of, lookup
 from vae.config.schema import DataConfig
 from vae.data.identity import Identity
+from vae.data.labels import with_named_labels
 from vae.data.pixels import binarise
 from vae.data.sources import SOURCES
 from vae.data.splits import Split, Splits
@@ -40,7 +41,7 @@ def _splits(
     **location: Any,
 ) -> Splits:
     """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
-    source = lookup(name, SOURCES, "data.name")(**location)
+    source = with_named_labels(lookup(name, SOURCES, "data.name")(**location), name)
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:

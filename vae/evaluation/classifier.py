@@ -66,10 +66,10 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     Raises:
         UserError: where the data has no labels.
     """
-    labels = splits.train.labels
-    if labels is None or splits.test.labels is None:
+    if splits.train.labels is None:
         raise UserError("A classifier on the data set needs labels, but these images have none.")
-    n_labels = int(max(labels.max(), splits.test.labels.max())) + 1
+    labels = [part.labels for part in (splits.train, splits.validation, splits.test) if part.labels is not None]
+    n_labels = len(splits.train.classes or ()) or max(int(values.max()) for values in labels) + 1
     device = splits.train.images.device
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(CLASSIFIER_SEED)
@@ -77,7 +77,7 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     file = cache / "classifiers" / f"{fingerprint(splits)}.pt"
     try:
         model.load_state_dict(read_sealed(file)["model"])
-    except StorageError:  # absent or damaged
+    except (StorageError, KeyError, RuntimeError):  # absent, damaged, or of other classes
         train_classifier(model.to(device), splits)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_checkpoint(file, {"model": {name: value.cpu() for name, value in model.state_dict().items()}})

@@ -4,7 +4,7 @@ All are in nats per image unless their name says otherwise, in fp32, with fixed 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ import torch
 
 from vae.config.schema import EvaluationConfig
 from vae.data import Split, Splits
+from vae.data.labels import distinct
 from vae.errors import UserError
 from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.classifier import classifier_for
@@ -25,17 +26,45 @@ from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
 from vae.models.vae import VAE
 from vae.training.validation import evaluate
 
+MOST_CLASSES = 1000
+"""Of a probe and of the classifier: their cost grows with the classes, and labels that number the images are none."""
 Values = Iterator[tuple[str, Any]]
 
 
+def why_not(model: VAE, splits: Splits, split: str = "test") -> dict[str, str]:
+    """Key of the settings -> why a split of these images does not allow what it asks for."""
+    images: Split = getattr(splits, split)
+    reasons = {"nll_samples": why_no_likelihood(model, images)}
+    reasons["probes"] = reasons["frechet"] = _why_no_classes({"train": splits.train, split: images})
+    if len(images) < 2:
+        reasons["latents"] = reasons["frechet"] = f"it needs two images, but the {split} split has {len(images)}"
+    return {key: reason for key, reason in reasons.items() if reason}
+
+
+def _why_no_classes(parts: Mapping[str, Split]) -> str | None:
+    """Why labels cannot be learned from the first of these parts and read in all of them."""
+    labels = {name: part.labels for name, part in parts.items()}
+    bare = [name for name, values in labels.items() if values is None]
+    if len(bare) == len(parts):
+        return "it needs labels, but these images have none"
+    if bare:
+        return f"it needs labels, but the {' and '.join(bare)} images have none"
+    train = next(values for values in labels.values() if values is not None)
+    classes = len(distinct(train))
+    if classes < 2:
+        return "it needs two classes to tell apart, but all training images have the same label"
+    if classes > MOST_CLASSES:
+        return f"the training images have {classes:,} classes, more than the {MOST_CLASSES:,} that are told apart"
+    return None
+
+
 def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits, split: str = "test") -> None:
-    """Raises UserError for what cannot be measured of this model on a split, before any time is spent."""
-    reason = why_no_likelihood(model, getattr(splits, split))
-    if settings.nll_samples and reason:
-        raise UserError(f"evaluation.nll_samples={settings.nll_samples}: {reason}")
-    for key in ("probes", "frechet"):
-        if getattr(settings, key) and splits.train.labels is None:
-            raise UserError(f"evaluation.{key}=true needs labels, but these images have none.")
+    """Raises UserError for what cannot be measured of this model on these images, before any time is spent."""
+    for key, reason in why_not(model, splits, split).items():
+        value = getattr(settings, key)
+        if value:
+            why = f" {reason[3:]}" if reason.startswith("it ") else f": {reason}"
+            raise UserError(f"evaluation.{key}={str(value).lower()}{why.rstrip('.')}.")
     if settings.umap and not settings.pictures:
         raise UserError("evaluation.umap=true adds a picture to the others: set evaluation.pictures=true as well.")
     if settings.umap and find_spec("umap") is None:

@@ -26,7 +26,7 @@ def active_units(means: Tensor, threshold: float = ACTIVE_VARIANCE) -> Tensor:
     >>> active_units(torch.tensor([[0.0, 0.1], [0.01, 0.9]]))
     tensor([False,  True])
     """
-    return means.double().var(0) > threshold
+    return means.double().var(0, correction=min(1, len(means) - 1)) > threshold  # a single image has no variance
 
 
 def usage_sentence(posteriors: Posteriors) -> str:
@@ -50,4 +50,4 @@ def usage_sentence(posteriors: Posteriors) -> str:
 
 def by_activity(posteriors: Posteriors) -> list[int]:
     """Dimensions of the first stochastic layer, the one with the largest variance of its mean first."""
-    return [int(i) for i in posteriors.mu.var(0).argsort(descending=True)]
+    return [int(i) for i in posteriors.mu.var(0, correction=min(1, len(posteriors.mu) - 1)).argsort(descending=True)]

@@ -128,8 +128,8 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Image:
     return canvas.image()
 
 
-def scatter(points: Points, labels: Points | None, title: str) -> Image:
-    """Points (N, 2), coloured by their integer labels (N,) if there are any."""
+def scatter(points: Points, labels: Points | None, title: str, names: Sequence[str] | None = None) -> Image:
+    """Points (N, 2), coloured by their integer labels (N,) if there are any; `names` are those of 0, 1, ..."""
     canvas = Canvas(520, 500)
     low, high = points.min(0), points.max(0)
     placed = (points - low) / np.maximum(high - low, 1e-12) * (430, -430) + (20, 480)
@@ -139,9 +139,21 @@ def scatter(points: Points, labels: Points | None, title: str) -> Image:
     for i, (label, colour) in enumerate(zip(classes, CLASSES if len(classes) <= len(CLASSES) else hues, strict=False)):
         canvas.dots(placed if label is None else placed[labels == label], colour, radius, opacity=0.6)
         if label is not None and len(classes) <= NAMED_CLASSES:
-            canvas.words(484, 50 + 430 * i / max(12, len(classes)), str(label), "ls", SMALL, colour)
+            name = shortened(names[label] if names else str(label), 12)
+            wide = text_width([name], SMALL)
+            canvas.words(min(484, 516 - wide), 50 + 430 * i / max(12, len(classes)), name, "ls", SMALL, colour)
     canvas.words(235, 22, title, "ms", SMALL)
     return canvas.image()
+
+
+def shortened(name: str, most: int) -> str:
+    """A name of at most `most` characters.
+
+    >>> from vae.figures.charts import shortened
+    >>> shortened("golden retriever", 8)
+    'golden …'
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str, images: str) -> Image:

@@ -10,7 +10,7 @@ from torch import Tensor
 from vae.data import Batches, Split
 from vae.evaluation import Posteriors, active_units, by_activity, usage_sentence
 from vae.figures.canvas import Points
-from vae.figures.charts import rates, scatter
+from vae.figures.charts import rates, scatter, shortened
 from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS
 from vae.figures.sheets import sheet
 from vae.models.vae import VAE
@@ -54,11 +54,12 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: st
     for name, points in embed_means(posteriors, umap).items():
         labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
         shown = f"{len(points):,} {images}" if len(points) < len(posteriors.mu) else images
-        yield f"latent_{name}", scatter(points, labels, f"posterior means of {shown}, {TITLES[name]}")
+        yield f"latent_{name}", scatter(points, labels, f"posterior means of {shown}, {TITLES[name]}", split.classes)
     if posteriors.mu.shape[1] == 2:
         yield "latent_manifold", manifold(model)
     yield "latent_traversals", traversals(model, split, posteriors, images)
-    yield "latent_interpolations", interpolations(model, split, images)
+    if len(split) > 1:
+        yield "latent_interpolations", interpolations(model, split, images)
     if model.n_labels:
         yield "conditional_samples", conditional_samples(model)
     if posteriors.rates_by_dimension:
@@ -75,7 +76,8 @@ def latent_overview(model: VAE, split: Split, images: str) -> Pictures:
     if points.shape[1] > 1 and len(points) > 1:
         name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
         labels = None if y is None else y.cpu().numpy()
-        yield f"latent_{name}", scatter(flat, labels, f"posterior means of {len(flat):,} {images}, {TITLES[name]}")
+        title = f"posterior means of {len(flat):,} {images}, {TITLES[name]}"
+        yield f"latent_{name}", scatter(flat, labels, title, split.classes)
 
 
 def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:
@@ -149,7 +151,7 @@ def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
     generator = torch.Generator(device).manual_seed(0)
     z = model.sample_prior(each, device, generator).repeat(model.n_labels, 1)
     labels = torch.arange(model.n_labels, device=device).repeat_interleave(each)
-    names = [str(label) for label in range(model.n_labels)]
+    names = [shortened(name, 20) for name in model.classes or map(str, range(model.n_labels))]
     return sheet(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
 
 

@@ -71,6 +71,8 @@ class VAE(nn.Module):
         self.latent_size = latent_size
         self.image_shape = parts.get("image_shape", IMAGE_SHAPE)
         self.n_labels = parts.get("n_labels", 0)
+        self.classes: tuple[str, ...] | None = None
+        """The names of the labels 0 to L - 1 in the data; None: the model is not conditional, or they have none."""
         self.likelihood = parts.get("likelihood") or Bernoulli()
         if encoder is None or decoder is None:
             encoder, decoder = fully_connected_pair(latent_size, [hidden_size], self.image_shape, self.n_labels)

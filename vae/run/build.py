@@ -18,6 +18,7 @@ def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
     """The parts of a run, on `device`. The seed is set first: the weights are drawn from it."""
     torch.manual_seed(config.seed)
     model = build_model(config, splits.image_shape, count_labels(splits)).to(device)
+    model.classes = splits.train.classes if model.n_labels else None
     settings, steps = config.optimizer, steps_per_epoch(config, splits)
     return Task(
         model=model,
@@ -55,10 +56,23 @@ def steps_per_epoch(config: RunConfig, splits: Splits) -> int:
     return -(-len(splits.train) // config.data.batch_size)
 
 
+def check_labels(config: RunConfig, splits: Splits) -> None:
+    """Raises UserError where a conditional model would lack labels: it sees those of every split."""
+    parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    bare = [name for name, split in parts.items() if split.labels is None]
+    if config.model.conditional and 0 < len(bare) < len(parts):
+        raise UserError(
+            f"model.conditional=true needs labels of every split, but the {' and '.join(bare)} images have none. "
+            "Set model.conditional=false, or leave those images out: others are then held out of the training images."
+        )
+
+
 def count_labels(splits: Splits) -> int:
-    """One more than the largest label; 0 where a split has none."""
+    """How many classes there are; 0 where a split has no labels."""
     labels = [y for y in (splits.train.labels, splits.validation.labels, splits.test.labels) if y is not None]
-    return max(int(y.max()) + 1 for y in labels) if len(labels) == 3 else 0
+    if len(labels) < 3:
+        return 0
+    return len(splits.train.classes or ()) or max(int(y.max()) + 1 for y in labels)
 
 
 def device_of(config: RunConfig) -> torch.device:

@@ -6,7 +6,7 @@ theirs, so that no evaluation overwrites another's.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -65,7 +65,7 @@ def examine(
     text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
     write_whole(evaluation_file(folder, split), lambda file: file.write(text))
     if latents:
-        write_latents(folder, split, latents)
+        write_latents(folder, split, latents, images.classes)
         if latents.mu.shape[1] < 2:
             console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
         for name, drawn in figures.latent_pictures(model, images, latents, words_for(splits, split), settings.umap):
@@ -110,8 +110,8 @@ def recorded_scalars(folder: Path) -> dict[str, float]:
     return found
 
 
-def write_latents(folder: Path, split: str, latents: Posteriors) -> None:
-    """`latents_<split>.npz` (mu, logvar, labels), and .tsv files with the index that TensorBoard's projector reads.
+def write_latents(folder: Path, split: str, latents: Posteriors, classes: Sequence[str] | None = None) -> None:
+    """`latents_<split>.npz` (mu, logvar, labels, classes), and .tsv files with an index for TensorBoard's projector.
 
     The index names the latents of every split that the folder has.
     """
@@ -120,7 +120,10 @@ def write_latents(folder: Path, split: str, latents: Posteriors) -> None:
     with writing(folder / f"latents_{split}.npz"):
         if latents.labels is not None:
             arrays["labels"] = latents.labels.cpu().numpy()
-            np.savetxt(labels_file, arrays["labels"], fmt="%d")
+            names = [" ".join(name.split()) for name in classes or ()]
+            lines = [names[label] if names else str(label) for label in arrays["labels"].tolist()]
+            labels_file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            arrays |= {"classes": np.array(classes)} if classes else {}
         np.savez(folder / f"latents_{split}.npz", **arrays)  # type: ignore[arg-type]
         np.savetxt(folder / f"latents_{split}.tsv", arrays["mu"], fmt="%.6g", delimiter="\t")
     text = "".join(_index_entry(folder, name) for name in SPLITS if (folder / f"latents_{name}.tsv").is_file())

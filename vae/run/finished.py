@@ -13,7 +13,7 @@ from vae.config.schema import DataConfig, EvaluationConfig, WandbConfig
 from vae.config.trust import Trust
 from vae.data import Splits, load_splits
 from vae.errors import UserError
-from vae.evaluation import check_measurable, why_no_likelihood
+from vae.evaluation import check_measurable, why_not
 from vae.models import VAE
 from vae.run.findings import examine, recorded_scalars
 from vae.run.folder import read_summary
@@ -91,16 +91,10 @@ def moved(settings: DataConfig, places: Mapping[str, str]) -> DataConfig:
 
 def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -> EvaluationConfig:
     """The settings without defaults that this run does not allow. Raises UserError for one that the user gave."""
-    no_labels = "it needs labels, but these images have none" if splits.train.labels is None else None
-    impossible = {
-        "nll_samples": why_no_likelihood(model, getattr(splits, request.split)),
-        "probes": no_labels,
-        "frechet": no_labels,
-    }
     settings = request.settings
-    for key, reason in impossible.items():
+    for key, reason in why_not(model, splits, request.split).items():
         value = getattr(settings, key)
-        if reason and value:
+        if value:
             if key in request.given:
                 raise UserError(f"vae-eval: {key}={value}: {reason}")
             print(f"left out: {key}. {reason}", file=sys.stderr)

@@ -3,6 +3,7 @@
 import torch
 
 from vae.config import RunConfig
+from vae.data.labels import untrained
 from vae.training.device import resolve_precision
 from vae.training.task import Task
 
@@ -23,6 +24,8 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
     precision = resolve_precision(config.trainer.precision, device)
     said = f"\n{splits.said}" if splits.said else ""
+    if config.model.conditional and (names := untrained(splits.train, splits.validation, splits.test)):
+        said += f"\nno training image has these labels, so figures that see them say little: {', '.join(names[:10])}"
     return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision})"
 
 

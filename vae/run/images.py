@@ -20,6 +20,8 @@ def check_same_images(folder: Path, state: Mapping[str, Any], splits: Splits) ->
     that were drawn once.
     """
     uses_labels = bool(state["n_labels"])
+    if uses_labels:
+        _check_same_classes(folder, state, splits.train.classes)
     if recorded := state.get("data"):
         then, now = Identity.from_record(recorded), splits.identity
         if now is None or now.is_same(then, uses_labels):
@@ -36,3 +38,14 @@ def check_same_images(folder: Path, state: Mapping[str, Any], splits: Splits) ->
             f"{folder} was trained on other images: their pixels have the checksum {drawn[:12]} in the run, "
             f"{str(splits.pixels_sha256)[:12]} now. {_WHERE}"
         )
+
+
+def _check_same_classes(folder: Path, state: Mapping[str, Any], now: tuple[str, ...] | None) -> None:
+    """A conditional model knows its labels by their place; a checkpoint of an earlier version has their count only."""
+    then = state.get("classes")
+    if now is None or (list(now) == list(then) if then else len(now) == state["n_labels"]):
+        return
+    before = f"{len(then)} classes ({', '.join(then[:5])}, ...)" if then else f"labels 0 to {state['n_labels'] - 1}"
+    raise UserError(
+        f"{folder} was trained with {before}, but these images have {len(now)} ({', '.join(now[:5])}, ...). {_WHERE}"
+    )

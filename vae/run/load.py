@@ -38,5 +38,6 @@ def load_with_config(folder: str | Path, trust: Trust) -> tuple[VAE, RunConfig, 
     with fitting(file):
         model = build_model(config, tuple(state["image_shape"]), state["n_labels"])
         model.load_state_dict(state["best_model"])
+    model.classes = tuple(state["classes"]) if state.get("classes") else None
     model.config = OmegaConf.create(as_data(state["config"]))
     return model.eval(), config, state

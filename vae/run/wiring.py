@@ -13,7 +13,7 @@ from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.errors import orderly_end
 from vae.evaluation import check_measurable
-from vae.run.build import build_model, build_objective, build_task, count_labels, device_of
+from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels, device_of
 from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
@@ -34,6 +34,7 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
         state = read_checkpoint(file)
         check_same_config(file, state["config"], record_of(config))
         check_same_images(config.resume.folder, state, splits)
+    check_labels(config, splits)
     with torch.device("meta"):  # shapes only: a model that does not suit the images is found at once
         model = build_model(config, splits.image_shape, count_labels(splits))
     build_objective(config, splits)

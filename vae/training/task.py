@@ -64,6 +64,7 @@ class Task:
             "rng": rng_state(),
             "image_shape": self.model.image_shape,
             "n_labels": self.model.n_labels,
+            "classes": self.model.classes and list(self.model.classes),
             "data": self.splits.identity.record() if self.splits.identity else None,
         }
 

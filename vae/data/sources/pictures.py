@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vae.data.sources.arrays import ABOVE_ONE
 from vae.errors import StorageError, UserError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP")
 DIRECT_MODES = ("1", "L", "P", "RGB", "RGBA", "RGBX", "RGBa", "LA", "La", "PA", "CMYK", "YCbCr", "HSV")
 """Modes of 8 bits or fewer that Pillow converts to grey and to RGB itself."""
 TIFF_BITS, TIFF_PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
-ABOVE_ONE = 1e-3
-"""How far floats may lie outside [0, 1], by rounding: a quarter of a grey level."""
 _INSTEAD = "Save it with 8 or 16 bits per channel, or give the pixels as data=arrays."
 
 
