@@ -26,6 +26,9 @@ NO_FREE_BITS = (
     "estimates only their sum, so that they do not go together. Set objective.free_bits=0 or "
     "objective.sticking_the_landing=false."
 )
+LARGEST_COUNT, LARGEST_SEED = 2**31 - 1, 2**63 - 1
+"""What the libraries take, of counts that have no narrower bound, and of seeds."""
+_LARGEST = (LARGEST_COUNT, LARGEST_SEED)
 _LONGEST_NAME = 200
 """Bytes: a file system allows 255, and names that are made of it have more at their end."""
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
@@ -48,11 +51,7 @@ def check(cfg: DictConfig) -> None:
             if value not in bounds["choices"]:
                 raise UserError(f"{key}: no such choice: {value}. {one_of(value, bounds['choices'])}")
             continue
-        ok = math.isfinite(value) and all(_BOUNDS[name][0](value, bound) for name, bound in bounds.items())
-        if not ok:
-            allowed = " and ".join(f"{_BOUNDS[name][1]} {bound:g}" for name, bound in bounds.items())
-            allowed = allowed if math.isfinite(value) else f"a finite number, {allowed}"
-            raise UserError(f"{key} must be {allowed}, but it is {value}.")
+        check_number(key, value, bounds)
     check_study_name(cfg.study, "study")
     for key, text in flatten(OmegaConf.to_container(cfg, resolve=True)).items():  # type: ignore[arg-type]
         refuse_password(str(text), key)
@@ -69,6 +68,23 @@ def remark(cfg: DictConfig) -> str:
     if cfg.data.validation != "test":
         return ""
     return "data.validation=test: selects on the test images; none is left to judge it"
+
+
+def check_number(key: str, value: float, bounds: Mapping[str, Any]) -> None:
+    """Raises UserError for a number that is out of its bounds, or beyond what the libraries take."""
+    if isinstance(value, int) and "at_most" not in bounds:
+        bounds = {**bounds, "at_most": LARGEST_COUNT}
+    finite = abs(value) < math.inf
+    if finite and all(_BOUNDS[name][0](value, bound) for name, bound in bounds.items()):
+        return
+    near = {name: bound for name, bound in bounds.items() if bound not in _LARGEST or value > bound}
+    allowed = " and ".join(f"{_BOUNDS[name][1]} {_shown(bound)}" for name, bound in near.items())
+    given = value if not isinstance(value, int) or abs(value) < 10**30 else f"{'-' * (value < 0)}more than 10**30"
+    raise UserError(f"{key} must be {allowed if finite else f'a finite number, {allowed}'}, but it is {given}.")
+
+
+def _shown(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def check_study_name(name: str, key: str) -> None:

@@ -1,9 +1,20 @@
 """How much the latent variables tell about the image."""
 
+import math
+
 import torch
 
 from vae.evaluation.posteriors import Posteriors
 from vae.functional import normal_log_prob, normal_mixture_log_prob
+
+PRODUCTS = 10**11
+"""Pairs of images times latent dimensions, at most."""
+
+
+def images_within(posteriors: Posteriors) -> int:
+    """How many images, the first ones, the mutual information is estimated from: its cost grows with their square."""
+    n, dimensions = posteriors.mu.shape
+    return min(n, max(2, math.isqrt(PRODUCTS // dimensions)))
 
 
 def mutual_information(posteriors: Posteriors, seed: int = 0, chunk: int = 500) -> float:
@@ -22,7 +33,8 @@ def mutual_information(posteriors: Posteriors, seed: int = 0, chunk: int = 500) 
     >>> round(mutual_information(Posteriors(mu, torch.zeros(2, 1), mu, torch.ones(1), None)), 4)
     0.6931
     """
-    mu, logvar = posteriors.mu.double(), posteriors.logvar.double()
+    n = images_within(posteriors)
+    mu, logvar = posteriors.mu[:n].double(), posteriors.logvar[:n].double()
     generator = torch.Generator(mu.device).manual_seed(seed)
     z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
     conditional = normal_log_prob(z, mu, logvar)

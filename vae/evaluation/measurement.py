@@ -19,9 +19,9 @@ from vae.errors import UserError
 from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.classifier import classifier_for
 from vae.evaluation.frechet import compare_drawn
-from vae.evaluation.information import mutual_information
+from vae.evaluation.information import images_within, mutual_information
 from vae.evaluation.posteriors import Posteriors, infer_posteriors
-from vae.evaluation.probes import linear_probe, nearest_neighbours
+from vae.evaluation.probes import PROBE_DIMENSIONS, linear_probe, nearest_neighbours
 from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
 from vae.models.vae import VAE
 from vae.training.validation import evaluate
@@ -113,9 +113,7 @@ def measure(
         yield from _of_latents(posteriors)
     if settings.probes:
         judged = posteriors if posteriors and not model.n_labels else _for_probes(model, images)
-        train = judged if split == "train" else _for_probes(model, splits.train)
-        yield "linear_probe_accuracy", linear_probe(train, judged)
-        yield "nearest_neighbours_accuracy", nearest_neighbours(train, judged)
+        yield from _of_probes(judged if split == "train" else _for_probes(model, splits.train), judged)
     if settings.frechet:
         yield from compare_drawn(model, images, classifier_for(splits, cache)).items()
     if settings.nll_samples:
@@ -145,12 +143,21 @@ def _for_probes(model: VAE, split: Split) -> Posteriors:
     return infer_posteriors(model, told)._replace(labels=split.labels)
 
 
+def _of_probes(train: Posteriors, judged: Posteriors) -> Values:
+    if judged.mu.shape[1] > PROBE_DIMENSIONS:
+        yield "probe_dimensions", PROBE_DIMENSIONS
+    yield "linear_probe_accuracy", linear_probe(train, judged)
+    yield "nearest_neighbours_accuracy", nearest_neighbours(train, judged)
+
+
 def _of_latents(posteriors: Posteriors) -> Values:
     yield "latent_dimensions", posteriors.means.shape[1]
     yield "active_units", int(active_units(posteriors.means).sum())
     yield "active_variance_above", ACTIVE_VARIANCE
     yield "mutual_information", mutual_information(posteriors)
-    yield "mutual_information_at_most", math.log(len(posteriors.mu))
+    if images_within(posteriors) < len(posteriors.mu):
+        yield "mutual_information_images", images_within(posteriors)
+    yield "mutual_information_at_most", math.log(images_within(posteriors))
     if posteriors.rates_by_dimension:
         yield "rates", posteriors.rates_by_dimension
     yield "in_words", usage_sentence(posteriors)

@@ -9,10 +9,15 @@ import warnings
 import torch
 from torch import Tensor
 
+from vae.data.labels import distinct
 from vae.evaluation.posteriors import Posteriors
 
 PROBE_IMAGES = 20_000
 """Training images of a probe, at most: the first ones of the split."""
+PROBE_DIMENSIONS = 1000
+"""Latent dimensions of a probe, at most: the most active ones on the training images."""
+PROBE_PRODUCTS = 300 * 500_000_000
+"""Products of images, dimensions, classes and iterations, at most: a large probe gets fewer than its 300 iterations."""
 NEIGHBOURS = 10
 
 
@@ -28,7 +33,8 @@ def linear_probe(train: Posteriors, test: Posteriors) -> float:
     from sklearn.preprocessing import StandardScaler
 
     x, y, x_test, y_test = _means_and_labels(train, test)
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300))
+    iterations = max(20, min(300, PROBE_PRODUCTS // (x.numel() * len(distinct(y)))))
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=iterations))
     with warnings.catch_warnings():
         # Its accuracy settles long before its weights do.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -64,4 +70,8 @@ def _rows(posteriors: Posteriors, rows: slice) -> Posteriors:
 def _means_and_labels(train: Posteriors, test: Posteriors) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     assert train.labels is not None
     assert test.labels is not None
-    return train.mu[:PROBE_IMAGES], train.labels[:PROBE_IMAGES], test.mu, test.labels
+    x, x_test = train.mu[:PROBE_IMAGES], test.mu
+    if x.shape[1] > PROBE_DIMENSIONS:
+        kept = x.var(0, correction=0).topk(PROBE_DIMENSIONS).indices.sort().values
+        x, x_test = x[:, kept], x_test[:, kept]
+    return x, train.labels[:PROBE_IMAGES], x_test, test.labels

@@ -14,6 +14,8 @@ ACTIVE, INACTIVE, QUIET = "#1f6feb", "#c9d1d9", "#6a737d"
 """Colours of curves, bars and units."""
 CLASSES = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"]
 """Colours of up to ten classes (Tableau's); more have hues all around the circle."""
+MOST_BARS = 1000
+"""The dimensions of the largest rates have one."""
 NAMED_CLASSES, NAMED_DIMENSIONS = 30, 32
 """How many have room for their names."""
 PANELS = {"elbo": "ELBO", "rate": "rate, KL(q(z|x) || p(z))", "distortion": "distortion, -log p(x|z)"}
@@ -158,14 +160,14 @@ def shortened(name: str, most: int) -> str:
 
 def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str, images: str) -> Image:
     """The rate of each latent dimension over some images, as bars, the largest first, below a sentence about it."""
-    width, n = 800, len(by_dimension)
+    width, n = 800, min(MOST_BARS, len(by_dimension))
     lines = wrap_words(sentence, width - 40)
     top = 20 * len(lines) + 50
     canvas = Canvas(width, top + 300)
     for row, line in enumerate(lines):
         canvas.words(20, 26 + 20 * row, line)
     canvas.words(20, top - 14, "nats per image", "ls", SMALL, QUIET)
-    order = np.argsort(by_dimension)[::-1].tolist()
+    order = np.argsort(by_dimension)[::-1][:n].tolist()
     x, y = (-0.6, n - 0.4), (0.0, max(max(by_dimension), 1e-3))
     xlabel = f"latent dimensions, by their rate over the {images} (blue: active)"
     axes = Axes(canvas, (20, top, width - 20, top + 290), x, y, xlabel)

@@ -11,7 +11,7 @@ from vae.data import Batches, Split
 from vae.evaluation import Posteriors, active_units, by_activity, usage_sentence
 from vae.figures.canvas import Points
 from vae.figures.charts import rates, scatter, shortened
-from vae.figures.embeddings import EMBEDDINGS, TSNE_POINTS
+from vae.figures.embeddings import EMBEDDINGS, EXACT_DIMENSIONS, KEPT_COMPONENTS, TSNE_POINTS
 from vae.figures.sheets import sheet
 from vae.models.vae import VAE
 
@@ -26,7 +26,7 @@ PATH_STEPS = 11
 """Decoded images in a row, of a traversal or an interpolation."""
 TRAVERSED_DIMENSIONS = 10
 INTERPOLATED_PAIRS = 8
-DRAWN_PER_LABEL = 12
+DRAWN_PER_LABEL, DRAWN_LABELS = 12, 100
 
 
 @torch.no_grad()
@@ -54,7 +54,12 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: st
     for name, points in embed_means(posteriors, umap).items():
         labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
         shown = f"{len(points):,} {images}" if len(points) < len(posteriors.mu) else images
-        yield f"latent_{name}", scatter(points, labels, f"posterior means of {shown}, {TITLES[name]}", split.classes)
+        yield (
+            f"latent_{name}",
+            scatter(
+                points, labels, f"posterior means of {shown}, {title_of(name, posteriors.mu.shape[1])}", split.classes
+            ),
+        )
     if posteriors.mu.shape[1] == 2:
         yield "latent_manifold", manifold(model)
     yield "latent_traversals", traversals(model, split, posteriors, images)
@@ -76,8 +81,15 @@ def latent_overview(model: VAE, split: Split, images: str) -> Pictures:
     if points.shape[1] > 1 and len(points) > 1:
         name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
         labels = None if y is None else y.cpu().numpy()
-        title = f"posterior means of {len(flat):,} {images}, {TITLES[name]}"
+        title = f"posterior means of {len(flat):,} {images}, {title_of(name, points.shape[1])}"
         yield f"latent_{name}", scatter(flat, labels, title, split.classes)
+
+
+def title_of(name: str, dimensions: int) -> str:
+    """What an embedding is called; above `EXACT_DIMENSIONS` it says that it is an approximation."""
+    if name == "plane" or dimensions <= EXACT_DIMENSIONS:
+        return TITLES[name]
+    return f"{TITLES[name]} (approximate)" if name == "pca" else f"{TITLES[name]} of {KEPT_COMPONENTS} components"
 
 
 def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:
@@ -146,13 +158,15 @@ def interpolations(model: VAE, split: Split, images: str, steps: int = PATH_STEP
 
 
 def conditional_samples(model: VAE, each: int = DRAWN_PER_LABEL) -> Image:
-    """A row of drawn images for each label; a column shares one z."""
+    """A row of drawn images for each label, of at most `DRAWN_LABELS`; a column shares one z."""
+    rows = min(model.n_labels, DRAWN_LABELS)
     device = next(model.parameters()).device
     generator = torch.Generator(device).manual_seed(0)
-    z = model.sample_prior(each, device, generator).repeat(model.n_labels, 1)
-    labels = torch.arange(model.n_labels, device=device).repeat_interleave(each)
-    names = [shortened(name, 20) for name in model.classes or map(str, range(model.n_labels))]
-    return sheet(model.decode(z, labels), each, "drawn for each label; a column shares one z", names)
+    z = model.sample_prior(each, device, generator).repeat(rows, 1)
+    labels = torch.arange(rows, device=device).repeat_interleave(each)
+    names = [shortened(name, 20) for name in (model.classes or [str(label) for label in range(rows)])[:rows]]
+    which = "each label" if rows == model.n_labels else f"the first {rows} of {model.n_labels:,} labels"
+    return sheet(model.decode(z, labels), each, f"drawn for {which}; a column shares one z", names)
 
 
 def name_of_label(split: Split, label: Tensor) -> str:

@@ -18,7 +18,7 @@ from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
-from vae.training.device import within_memory
+from vae.training.device import check_room, possible_sizes, within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
 
@@ -35,8 +35,9 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
         check_same_config(file, state["config"], record_of(config))
         check_same_images(config.resume.folder, state, splits)
     check_labels(config, splits)
-    with torch.device("meta"):  # shapes only: a model that does not suit the images is found at once
+    with torch.device("meta"), possible_sizes():  # shapes only: what does not suit is found at once
         model = build_model(config, splits.image_shape, count_labels(splits))
+    check_room(sum(parameter.numel() for parameter in model.parameters()), device)
     build_objective(config, splits)
     check_measurable(config.evaluation, model, splits)
     return splits, device

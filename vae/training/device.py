@@ -1,5 +1,6 @@
 """Which device computes, and in which precision."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,6 +10,9 @@ from typing import Any
 import torch
 
 from vae.errors import OutOfMemoryError
+
+BYTES_PER_PARAMETER = 8
+"""The least that training takes: a parameter and its gradient, in fp32."""
 
 
 def resolve_device(name: str) -> torch.device:
@@ -82,3 +86,32 @@ def _cpu_has_bf16() -> bool:
     cpuinfo = Path("/proc/cpuinfo")
     flags = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
     return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+@contextmanager
+def possible_sizes() -> Iterator[None]:
+    """Turns what torch raises for a tensor beyond its sizes, while a model is built, into an OutOfMemoryError."""
+    try:
+        yield
+    except (RuntimeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise OutOfMemoryError(
+            f"The model's layers are too large for torch ({error}). Make model.* smaller."
+        ) from error
+
+
+def check_room(parameters: int, device: torch.device) -> None:
+    """Raises OutOfMemoryError where a model's parameters alone exceed all the memory that the device has."""
+    if device.type == "cuda":
+        memory = torch.cuda.mem_get_info(device)[1]
+    elif device.type == "cpu" and hasattr(os, "sysconf"):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    else:
+        return
+    needed = BYTES_PER_PARAMETER * parameters
+    if needed > memory:
+        raise OutOfMemoryError(
+            f"The model has {parameters:,} parameters, which take {needed / 1e9:,.0f} GB with their gradients, but "
+            f"{device} has {memory / 1e9:,.0f} GB. Make model.* or prior.* smaller."
+        )

@@ -25,7 +25,7 @@ class DataConfig:
     own; `test`: select on the test images (classic)."""
     train_images: int | None = number(None, at_least=1)
     """Use only this many training images; null: all."""
-    split_seed: int = number(0, at_least=0)
+    split_seed: int = number(0, at_least=0, at_most=2**63 - 1)
     """Seed of the split and of static pixels; the same for all runs that are to be compared."""
 
 
@@ -54,7 +54,7 @@ class FolderConfig(DataConfig):
     name: str = "folder"
     path: str = ""
     """The folder, searched with its sub-folders, whose names are the labels."""
-    image_size: int = number(32, at_least=2)
+    image_size: int = number(32, at_least=2, at_most=4096)
     """Height and width in pixels: images are scaled, and cropped at the centre."""
     colour: bool = False
     """Keep RGB; false: grey."""

@@ -36,7 +36,7 @@ class MlpConfig(ModelConfig):
 
     hidden_size: int = number(400, at_least=1)
     """Units of each hidden layer."""
-    depth: int = number(1, at_least=1)
+    depth: int = number(1, at_least=1, at_most=1000)
     """Hidden layers in the encoder, and as many in the decoder."""
     activation: str = choice(*ACTIVATION_NAMES)
     """Non-linearity of the hidden layers; gated: units times the sigmoid of as many others (GLU)."""
@@ -51,9 +51,9 @@ class ConvConfig(ModelConfig):
     name: str = "conv"
     width: int = number(32, at_least=1)
     """Channels at full resolution; they double each time the resolution halves."""
-    depth: int = number(2, at_least=1)
+    depth: int = number(2, at_least=1, at_most=1000)
     """How many times the resolution halves; at least 2 x 2 pixels must remain."""
-    blocks: int = number(0, at_least=0)
+    blocks: int = number(0, at_least=0, at_most=1000)
     """Residual blocks at each resolution; 0: plain strided convolutions."""
     activation: str = choice(*ACTIVATION_NAMES)
     """Non-linearity of the layers; gated: channels times the sigmoid of as many others (GLU)."""
@@ -68,7 +68,7 @@ class HierarchicalConfig(MlpConfig):
     """Dimensions of z1, the layer next to the pixels."""
     hidden_size: int = number(200, at_least=1)
     """Units of each hidden layer between the pixels and z1."""
-    depth: int = number(2, at_least=1)
+    depth: int = number(2, at_least=1, at_most=1000)
     """Hidden layers of each of the four networks."""
     activation: str = choice("tanh", *(name for name in ACTIVATION_NAMES if name != "tanh"))
     """Non-linearity of the hidden layers; gated: units times the sigmoid of as many others (GLU)."""

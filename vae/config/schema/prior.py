@@ -33,7 +33,7 @@ class FlowConfig(PriorConfig):
     """
 
     name: str = "flow"
-    layers: int = number(4, at_least=1)
+    layers: int = number(4, at_least=1, at_most=1000)
     """Coupling layers; each changes every other dimension."""
     hidden_size: int = number(64, at_least=1)
     """Units of each of the two hidden layers in a coupling's network."""

@@ -38,7 +38,7 @@ class RunConfig:
     trainer: TrainerConfig = MISSING
     evaluation: EvaluationConfig = MISSING
     tracking: TrackingConfig = MISSING
-    seed: int = number(0, at_least=0)
+    seed: int = number(0, at_least=0, at_most=2**63 - 1)
     """Seed of weights, batches and noise."""
     study: str = "${now:%Y-%m-%d_%H-%M-%S}"
     """Name of a multirun: its folder under multirun/ and its W&B group."""

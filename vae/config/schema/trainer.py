@@ -18,7 +18,7 @@ class TrainerConfig:
     """Precision of the training steps; auto: bf16 where the processor or GPU computes in it. Evaluation is fp32."""
     compile: bool = False
     """Compile the training step with torch.compile: up to a minute at the start, worth it for long runs on a GPU."""
-    threads: int = number(0, at_least=0)
+    threads: int = number(0, at_least=0, at_most=1024)
     """CPU threads of torch; 0: torch's own choice."""
     clip_grad_norm: float = number(0.0, at_least=0)
     """Largest norm of the gradient; 0: off."""
