@@ -192,6 +192,8 @@ def test_an_evaluation_at_the_end_of_a_run_is_in_its_summary(vae, tmp_path):
     ("overrides", "message"),
     [
         (("data.pixels=grey", "evaluation.nll_samples=5"), "evaluation.nll_samples=5: A Bernoulli gives grey pixels"),
+        (("likelihood=gaussian",), "likelihood: A density gives pixels that are only 0 and 1 no likelihood"),
+        (("objective.free_bits=1", "objective.sticking_the_landing=true"), "Set objective.free_bits=0"),
         (("model=conv", "model.depth=3"), "needs at least 2 x 2 pixels"),
         (("model=own",), "model=own needs a factory"),
         (("objective=warmup", "objective.warmup_epochs=0"), "objective.schedule=linear"),

@@ -12,7 +12,7 @@ from vae.data.identity import Identity
 from vae.data.labels import with_named_labels
 from vae.data.pixels import binarise
 from vae.data.sources import SOURCES
-from vae.data.splits import Split, Splits
+from vae.data.splits import Source, Split, Splits
 from vae.errors import UserError
 
 
@@ -41,13 +41,14 @@ def _splits(
     **location: Any,
 ) -> Splits:
     """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
-    source = with_named_labels(lookup(name, SOURCES, "data.name")(**location), name)
+    source = _in_full_levels(with_named_labels(lookup(name, SOURCES, "data.name")(**location), name))
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:
         raise UserError(f"data.validation=test: {name} has no test images of its own. Give a count or a fraction.")
     if test is None:
         test, train = _hold_out(train, max(1, len(train) // 10), generator)
+    order = torch.randperm(len(train), generator=generator)  # drawn also where it is not needed: pixels are drawn next
     if validation == "test":
         held_out = test
     elif source.validation is not None:
@@ -56,12 +57,23 @@ def _splits(
         count = validation if isinstance(validation, int) else round(float(validation) * len(train))
         if not 1 <= count < len(train):
             raise UserError(f"data.validation={validation}: there are {len(train):,} images to hold out from.")
-        held_out, train = _hold_out(train, count, generator)
+        held_out, train = train.take(order[:count]), train.take(order[count:])
     if train_images is not None:
         if train_images > len(train):
             raise UserError(f"data.train_images={train_images}: there are {len(train):,} training images.")
         train = train.take(torch.arange(train_images))
     return _identified(binarise(Splits(train, held_out, test, said=source.said), pixels, generator))
+
+
+def _in_full_levels(source: Source) -> Source:
+    """Pixels of 0 and 1 as 0 and 255: binary sets are often stored so, and would be black almost everywhere."""
+    parts: dict[str, Any] = {name: getattr(source, name) for name in ("train", "validation", "test")}
+    parts = {name: part for name, part in parts.items() if part is not None}
+    if max(int(part.images.max()) for part in parts.values()) != 1:
+        return source
+    scaled = {name: replace(part, images=part.images * 255) for name, part in parts.items()}
+    said = " · ".join(filter(None, (source.said, "pixels of 0 and 1 are taken as 0 and 255")))
+    return replace(source, said=said, **scaled)
 
 
 def _identified(splits: Splits) -> Splits:

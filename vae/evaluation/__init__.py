@@ -2,6 +2,6 @@
 
 from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.information import mutual_information
-from vae.evaluation.measurement import averages, check_measurable, measure, why_not
+from vae.evaluation.measurement import averages, check_density, check_measurable, measure, why_not
 from vae.evaluation.posteriors import Posteriors, infer_posteriors
 from vae.evaluation.units import active_units, by_activity, usage_sentence

@@ -33,7 +33,13 @@ class Bound(NamedTuple):
 
 def why_no_likelihood(model: VAE, split: Split) -> str | None:
     """Why the pixels of a split have no likelihood under the model; None where they have one."""
-    if model.likelihood.support != "binary" or bool(((split.images == 0) | (split.images == 255)).all()):
+    binary = bool(((split.images == 0) | (split.images == 255)).all())
+    if model.likelihood.support == "density" and binary:
+        return (
+            "A density gives pixels that are only 0 and 1 no likelihood: its values there have no bound. Use "
+            "likelihood=bernoulli, or data.pixels=grey where the images have grey levels."
+        )
+    if model.likelihood.support != "binary" or binary:
         return None
     return (
         "A Bernoulli gives grey pixels no likelihood, only a cross-entropy (reported as bce): no NLL to bound. "

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from vae.config.schema import EvaluationConfig
-from vae.data import Split, Splits
+from vae.data import Split, Splits, as_evaluated, grey_levels
 from vae.data.labels import distinct
 from vae.errors import UserError
 from vae.evaluation.bounds import nll_bounds, why_no_likelihood
@@ -23,6 +23,7 @@ from vae.evaluation.information import images_within, mutual_information
 from vae.evaluation.posteriors import Posteriors, infer_posteriors
 from vae.evaluation.probes import PROBE_DIMENSIONS, linear_probe, nearest_neighbours
 from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
+from vae.functional import GREY_LEVELS
 from vae.models.vae import VAE
 from vae.training.validation import evaluate
 
@@ -33,7 +34,7 @@ Values = Iterator[tuple[str, Any]]
 
 def why_not(model: VAE, splits: Splits, split: str = "test") -> dict[str, str]:
     """Key of the settings -> why a split of these images does not allow what it asks for."""
-    images: Split = getattr(splits, split)
+    images = as_evaluated(splits, split)
     reasons = {"nll_samples": why_no_likelihood(model, images)}
     reasons["probes"] = reasons["frechet"] = _why_no_classes({"train": splits.train, split: images})
     if len(images) < 2:
@@ -71,6 +72,13 @@ def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits, spl
         raise UserError("evaluation.umap=true needs the extra `umap`: pip install vae-sweeps[umap]")
 
 
+def check_density(model: VAE, splits: Splits) -> None:
+    """Raises UserError for a density on binary pixels, whose training would maximise what has no bound."""
+    reason = why_no_likelihood(model, splits.test)
+    if reason and model.likelihood.support == "density":
+        raise UserError(f"likelihood: {reason}")
+
+
 def measure(
     model: VAE,
     splits: Splits,
@@ -105,7 +113,7 @@ def measure(
     >>> [name for name, _ in measure(vae.VAE(), Splits(black, black, black), settings, cache=Path("cache"))]
     ['elbo', 'distortion', 'rate', 'nll_k1', 'nll_k1_standard_error', 'bits_per_dim', 'nll_curve']
     """
-    images: Split = getattr(splits, split)
+    images = as_evaluated(splits, split)
     yield from averages(model, images)
     if settings.latents or (settings.probes and not model.n_labels):
         posteriors = posteriors or infer_posteriors(model, images)
@@ -113,7 +121,8 @@ def measure(
         yield from _of_latents(posteriors)
     if settings.probes:
         judged = posteriors if posteriors and not model.n_labels else _for_probes(model, images)
-        yield from _of_probes(judged if split == "train" else _for_probes(model, splits.train), judged)
+        train = judged if split == "train" else _for_probes(model, as_evaluated(splits, "train"))
+        yield from _of_probes(train, judged)
     if settings.frechet:
         yield from compare_drawn(model, images, classifier_for(splits, cache)).items()
     if settings.nll_samples:
@@ -121,13 +130,15 @@ def measure(
 
 
 def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
-    """ELBO, rate and distortion from one sample of z; grey pixels under a Bernoulli have a `bce` instead of an ELBO."""
+    """ELBO, rate and distortion from one sample of z; pixels without a likelihood have no ELBO.
+
+    The distortion of grey pixels under a Bernoulli is called `bce`.
+    """
     terms = evaluate(model, images, batch_size)
-    if why_no_likelihood(model, images):
-        yield "bce", terms.distortion
-    else:
+    has_likelihood = why_no_likelihood(model, images) is None
+    if has_likelihood:
         yield "elbo", terms.elbo
-        yield "distortion", terms.distortion
+    yield "distortion" if has_likelihood or model.likelihood.support != "binary" else "bce", terms.distortion
     yield "rate", terms.rate
 
 
@@ -170,5 +181,8 @@ def _of_bounds(model: VAE, images: Split, k: int, advance: Callable[[int], objec
         yield f"nll_k{bound.k}", bound.nll
     yield f"nll_k{k}_standard_error", curve[-1][2]
     pixels = images.images[0].numel()
-    yield "bits_per_dim", model.likelihood.bits_per_dim(curve[-1][1], pixels)
+    if grey_levels(images.images) == (
+        2 if model.likelihood.support == "binary" else GREY_LEVELS
+    ):  # else not the data's
+        yield "bits_per_dim", model.likelihood.bits_per_dim(curve[-1][1], pixels)
     yield "nll_curve", curve

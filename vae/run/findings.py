@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from vae.config.schema import EvaluationConfig
-from vae.data import Split, Splits
+from vae.data import Splits, as_evaluated
 from vae.data.sources.idx import cache_dir
 from vae.evaluation import Posteriors, infer_posteriors, measure
 from vae.evaluation.speed import decoder_flops, matrix_rate
@@ -49,7 +49,7 @@ def examine(
 
     started = time.perf_counter()
     values: dict[str, Any] = {}
-    images: Split = getattr(splits, split)
+    images = as_evaluated(splits, split)
     pairs = settings.nll_samples * len(images)
     latents = infer_posteriors(model, images) if settings.pictures else None
     with progress_bar(console, pairs, f"NLL, {settings.nll_samples:,} samples") as advance:

@@ -12,7 +12,7 @@ from vae.config import RunConfig, record_of
 from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.errors import orderly_end
-from vae.evaluation import check_measurable
+from vae.evaluation import check_density, check_measurable
 from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels, device_of
 from vae.run.images import check_same_images
 from vae.run.job import Job
@@ -39,6 +39,8 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
         model = build_model(config, splits.image_shape, count_labels(splits))
     check_room(sum(parameter.numel() for parameter in model.parameters()), device)
     build_objective(config, splits)
+    if not config.resume.folder:  # what an earlier version has begun may go on
+        check_density(model, splits)
     check_measurable(config.evaluation, model, splits)
     return splits, device
 
