@@ -1,7 +1,9 @@
 """Whatever command started a search with a program of the user's, the commands that it prints go on with it."""
 
+import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -9,6 +11,9 @@ import time
 import optuna
 import pytest
 
+from vae.config.quoting import literal, typed_value
+from vae.errors import UserError
+from vae.sweep.study.place import refuse_foreign_folder
 from vae.sweep.study.storage import sqlite_address
 
 from .conftest import SPHERE_CONFIG
@@ -80,3 +85,30 @@ def test_a_password_in_a_program_s_own_config_is_in_none_of_the_sweep_s_files(pr
     files = [path for path in (app.folder / "out").iterdir() if path.is_file()]
     assert {path.name for path in files} >= {"multirun.yaml", "best.yaml", "study.db"}
     assert [path.name for path in files if b"hunter2" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize("name", ["ok", "it's [1], {b}=c #", "größe", "${x}", "a\nb", "${study}"])
+def test_a_renamed_search_is_named_with_what_goes_on_with_it(tmp_path, name):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "summary.json").write_text("{}")
+    recorded = {"study": "by reference", "hydra": {"sweeper": {"study_name": literal(name)}}}
+    if name == "${study}":
+        recorded["hydra"]["sweeper"]["study_name"], name = name, "by reference"
+    (tmp_path / "multirun.yaml").write_text(json.dumps(recorded))
+    with pytest.raises(UserError) as refused:
+        refuse_foreign_folder(tmp_path, has_study=lambda: False)
+    message = str(refused.value)
+    assert "remove" not in message
+    pasted = re.search("add (.*) to this command", message, re.DOTALL)
+    (word,) = shlex.split(pasted[1]) if pasted else [""]
+    assert typed_value(word) == name if word else "${" in name  # which is not evaluated here
+
+
+@pytest.mark.parametrize("text", ["", "[", "hydra: 1", "hydra: {sweeper: {study_name: 3}}", "hydra: {sweeper: null}"])
+def test_a_folder_whose_record_is_damaged_is_still_refused(tmp_path, text):
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "summary.json").write_text("{}")
+    (tmp_path / "multirun.yaml").write_text(text)
+    (tmp_path / "study.db").touch()
+    with pytest.raises(UserError, match="not of this study"):
+        refuse_foreign_folder(tmp_path, has_study=lambda: False)

@@ -4,11 +4,14 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.composed import value_in, with_job_facts
+from vae.config.quoting import command, literal, override
 from vae.errors import StorageError, UserError
+from vae.nested import without_resolvers
 
 STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
 """Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
@@ -47,12 +50,26 @@ def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
     if (folder / MULTIRUN_FILE).exists() and not holds_search(folder):
         what = "a plain grid, and this is a search"
     elif any((job / name).exists() for job in folder.iterdir() for name in _JOB_FILES) and not has_study():
-        what = "runs that are not of this study"
+        what = f"runs that are not of this study.{_going_on(folder)}"
+        raise UserError(f"{shown} holds {what} Choose another name for a new study. No study was created.")
     else:
         return
     raise UserError(
         f"{shown} holds {what}. Choose another name for the study, or remove that folder. No study was created."
     )
+
+
+def _going_on(folder: Path) -> str:
+    """How to go on with the search whose folder this is: it may have been renamed, and its study keeps its name."""
+    try:
+        config: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN_FILE), resolve=False)
+        name = without_resolvers(config, "hydra.sweeper.study_name")
+    except Exception:  # there is none, or it is damaged: a parser may raise anything
+        return ""
+    if not isinstance(name, str) or not name:
+        return ""
+    adding = command([override("hydra.sweeper.study_name", literal(name))])
+    return f" They are of the study {name!r}: to go on with it, add {adding} to this command."
 
 
 def refuse_shared_folder(config: DictConfig, swept: Collection[str], may_repeat: bool) -> None:
