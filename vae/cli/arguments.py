@@ -11,13 +11,14 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from vae.cli.agent import without_hyphens
+from vae.cli.space_words import as_space
 from vae.config import refuse_password
 from vae.config.command_line import missing_options, split_options
-from vae.config.quoting import as_readable, command, literal, override, typed_value
+from vae.config.quoting import as_readable, command, is_readable, literal, override, typed_value
 from vae.config.resume import Resume, parse_resume
 from vae.config.trust import Trust
 from vae.errors import UserError
-from vae.nested import flatten
+from vae.nested import bare, flatten
 from vae.run.folder import COMMAND_FILE, has_command, read_command
 from vae.run.job import LATEST
 
@@ -42,21 +43,24 @@ def expand(arguments: Sequence[str]) -> list[str]:
         refuse_password(value, key)
     options, typed = split_options(arguments)
     trust = Trust.of_command(typed)
+    is_multirun = not MULTIRUN.isdisjoint([*options, *typed])
     expanded = [as_readable(each) for argument in typed for each in _expanded(argument, trust)]
     if any(option.startswith("--experimental-rerun") for option in options) and not trust.everything:
         raise UserError(
             "--experimental-rerun reads a pickle, which can run any program: trainer.resume=DIR, or trust=true."
         )
-    if MULTIRUN.isdisjoint([*options, *expanded]):
+    if not is_multirun:
         return _with_recorded(options, expanded, trust)
     _refuse_folder(expanded)
+    expanded = [each for argument in expanded for each in as_space(argument)]
     is_search = any(each.startswith(_SEARCH) for each in expanded)
     return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
 
 
 def _expanded(argument: str, trust: Trust) -> list[str]:
-    if argument.startswith(_SWEEP):
-        return [f"hydra.sweeper.{argument.removeprefix(_SWEEP)}"]
+    if bare(argument).startswith(_SWEEP):
+        prefix = argument[: len(argument) - len(bare(argument))]
+        return [f"{prefix}hydra.sweeper.{bare(argument).removeprefix(_SWEEP)}"]
     if argument.startswith(_EXPERIMENT) and argument.rstrip("'\"").endswith((".yaml", ".yml")):
         file = typed_value(argument)
         return overrides_from(Path(file), trust) if isinstance(file, str) else [argument]
@@ -76,10 +80,12 @@ def overrides_from(path: Path, trust: Trust) -> list[str]:
         raise UserError(f"experiment={path} cannot be read as YAML ({str(error).splitlines()[0]}).") from error
     if not isinstance(overlay, dict):
         raise UserError(f"experiment={path}: not an overlay, which is a mapping of keys to values.")
-    choices = []
-    for entry in overlay.pop("defaults", []):
-        name, option = next(iter(entry.items())) if isinstance(entry, dict) else ("", entry)
-        if not str(name).startswith("override /"):
+    choices, defaults = [], overlay.pop("defaults", None) or []
+    if not isinstance(defaults, list):
+        raise UserError(f"experiment={path}: its defaults must be a list of `override /group: option`.")
+    for entry in defaults:
+        name, option = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else ("", entry)
+        if not str(name).startswith("override /") or not isinstance(option, str):
             raise UserError(
                 f"experiment={path}: `{entry}` in its defaults cannot be used by path, only `override /group: option`. "
                 "Put the file into conf/experiment/ and give its name."
@@ -88,6 +94,11 @@ def overrides_from(path: Path, trust: Trust) -> list[str]:
     overlay.pop("trust", None)  # which only a command may say
     values = flatten(overlay, keep_empty=True)
     overrides = [*choices, *(override(_as_override(key), value) for key, value in values.items())]
+    for each in overrides:
+        if not is_readable(each):
+            raise UserError(
+                f"experiment={path}: `{each}` cannot be an override. A key has letters, digits, _ and dots."
+            )
     replace(trust, keys=()).check_overrides(overrides, f"experiment={path}")
     return overrides
 

@@ -7,6 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hydra.core.config_loader import ConfigLoader
+from omegaconf import DictConfig
+
 from vae.cli.grids import GridJobs
 from vae.config.quoting import command, literal, override
 from vae.config.resume import Resume
@@ -28,6 +31,8 @@ class Multirun:
     is_search: bool = False
     grid: GridJobs | None = None
     """Of a plain grid; None for a search, and for a sweeper of which nothing is known."""
+    parts: tuple[ConfigLoader, DictConfig] | None = None
+    """What composes its jobs, and its own config."""
 
 
 @dataclass(frozen=True)

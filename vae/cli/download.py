@@ -31,3 +31,7 @@ def main() -> None:
             source = load_idx(name, root=None, split=split or "balanced")
             assert source.test is not None
             print(f"{argument}: {len(source.train):,} training and {len(source.test):,} test images, verified.")
+
+
+if __name__ == "__main__":
+    main()

@@ -92,7 +92,11 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
             paths[key] = value  # as it was typed: a path is not YAML
         elif key not in allowing:
             rest.append(argument)
-    given = OmegaConf.from_dotlist(rest)
+    try:
+        given = OmegaConf.from_dotlist(rest)
+        OmegaConf.resolve(given)
+    except Exception as error:  # a parser may raise anything
+        raise UserError(f"vae-eval: {' '.join(rest)}: {' '.join(str(error).split())}.") from error
     if "k" in given:
         given.nll_samples = given.pop("k")
         if type(given.nll_samples) is not int or given.nll_samples < 1:
@@ -137,3 +141,7 @@ def print_values(console: Console, request: EvaluationRequest, values: Mapping[s
 def figure_text(value: float) -> str:
     """An integer with thousands separators, another number with three decimals."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config import RunConfig, from_record, record_of, typed
-from vae.config.composed import value_in, with_job_facts
+from vae.config.composed import composing, value_in, with_job_facts
 from vae.config.resume import differences
 from vae.errors import StorageError, UserError
 from vae.files import held
@@ -51,7 +51,8 @@ class GridJobs:
 
     def config(self, number: int) -> DictConfig:
         """The config of a job as Hydra will compose it, `hydra` included."""
-        return with_job_facts(self.loader.load_sweep_config(self.master, self.overrides[number]), num=number)
+        with composing():
+            return with_job_facts(self.loader.load_sweep_config(self.master, self.overrides[number]), num=number)
 
     def folder(self, number: int) -> Path:
         """Where a job will write."""

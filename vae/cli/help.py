@@ -1,8 +1,12 @@
 """`python -m vae --help`: the groups and options in conf/, and the most used keys as the schema explains them."""
 
+import platform
+from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import fill
 
+from vae import __version__
 from vae.config import conf_dir, describe, schema
 
 KEYS: tuple[tuple[str, type, str], ...] = (
@@ -15,16 +19,18 @@ KEYS: tuple[tuple[str, type, str], ...] = (
     ("", schema.RunConfig, "seed study notes"),
 )
 """Group, its schema, and the keys shown."""
-WIDTH = 110
+WIDTH = 80
 TEMPLATE = """\
 Trains Variational Autoencoders composed from YAML, and sweeps them.
 
-  python -m vae                                        one run, on 5,000 embedded MNIST images
-  python -m vae data=mnist model.latent_size=10        another data set, another size
-  python -m vae experiment=classic                     a published setting, with its expected result
-  python -m vae -m model.latent_size=2,10,20           a grid: a run for each value
-  python -m vae -m sweep=tpe study=NAME                a search with Optuna; the same command resumes it after a stop
-  python -m vae trainer.resume=DIR trainer.epochs=40   resumes a run, for more epochs
+  python -m vae                              one run, on 5,000 embedded images
+  python -m vae data=mnist                   another data set
+  python -m vae experiment=classic           a published setting
+  python -m vae -m model.latent_size=2,10    a grid: a run for each value
+  python -m vae -m sweep=tpe study=NAME      a search with Optuna; the same
+                                             command resumes it after a stop
+  python -m vae trainer.resume=DIR trainer.epochs=40
+                                             resumes a run, for more epochs
 
 Groups, chosen with GROUP=OPTION
 {groups}
@@ -32,16 +38,32 @@ Groups, chosen with GROUP=OPTION
 Keys, set with KEY=VALUE (all of them: python -m vae --cfg job)
 {keys}
 
-Pictures, metrics and checkpoint of a run are in results/, the newest in results/latest; those of -m are in multirun/.
-vae-eval run=DIR measures a finished run, vae-data NAME fetches a data set. Hydra's own options: --hydra-help.
+Results of a run are in results/, the newest in results/latest; those of -m are
+in multirun/. Other commands, each with a --help of its own:
+{commands}
+Hydra's own options: --hydra-help. Versions: --version.
 """
+COMMANDS = (
+    ("vae-train", "this command by another name"),
+    ("vae-eval run=DIR", "measures a finished run"),
+    ("vae-report DIR", "writes the report of a sweep or of runs anew"),
+    ("vae-compare DIR DIR", "compares runs or studies on one page"),
+    ("vae-data NAME", "fetches and verifies a data set"),
+)
+
+
+def version_text() -> str:
+    """The text of `--version`: this package's, and what decides its results."""
+    libraries = (("torch", "torch"), ("hydra", "hydra-core"), ("optuna", "optuna"))
+    others = ", ".join(f"{name} {version(package)}" for name, package in libraries)
+    return f"vae {__version__} ({others}, Python {platform.python_version()})"
 
 
 def help_text() -> str:
     """The text of `--help`."""
     shown = [(path.name, options(path)) for path in sorted(Path(conf_dir()).iterdir()) if options(path)]
     width = max(len(name) for name, _ in shown)
-    keys = [(f"{group}.{key}".lstrip("."), describe(node, key)) for group, node, names in KEYS for key in names.split()]
+    keys = [(f"{group}.{key}".lstrip("."), meaning(node, key)) for group, node, names in KEYS for key in names.split()]
     key_width = max(len(key) for key, _ in keys)
     return TEMPLATE.format(
         groups="\n".join(
@@ -49,7 +71,16 @@ def help_text() -> str:
             for name, names in shown
         ),
         keys="\n".join(key_row(key, text, key_width) for key, text in keys),
+        commands="\n".join(f"  {name:<20} {text}" for name, text in COMMANDS),
     )
+
+
+def meaning(option: type, name: str) -> str:
+    """A key's docstring, and its choices where that does not name them."""
+    text = describe(option, name)
+    choices = next(f.metadata.get("choices", ()) for f in fields(option) if f.name == name)
+    unnamed = [each for each in choices if str(each) not in text]
+    return f"{text} One of: {', '.join(map(str, choices))}." if unnamed else text
 
 
 def key_row(key: str, text: str, key_width: int) -> str:

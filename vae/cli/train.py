@@ -17,11 +17,12 @@ from vae.cli.arguments import expand
 from vae.cli.claims import claimed
 from vae.cli.exits import fail, mistakes_explained
 from vae.cli.grids import run_grid_job
-from vae.cli.help import help_text
-from vae.cli.mistakes import CONFIG_ERRORS, explain
-from vae.cli.rehearsal import rehearse_run
+from vae.cli.help import help_text, version_text
+from vae.cli.mistakes import explain
+from vae.cli.rehearsal import rehearse_run, shown_alone
 from vae.config import conf_dir, register, typed
 from vae.config.command_line import config_options, program_words, typed_words
+from vae.config.composed import CONFIG_ERRORS
 from vae.config.quoting import command
 from vae.errors import Pruned, StorageError, UserError
 from vae.files import file_of
@@ -79,9 +80,12 @@ def main() -> None:
     if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra's own help would copy every registered config, which is slow
         print(help_text())
         return
+    if "--version" in sys.argv[1:]:
+        print(version_text())
+        return
     with mistakes_explained():
         try:
-            sys.argv[1:] = expand(sys.argv[1:])
+            sys.argv[1:] = shown_alone(expand(sys.argv[1:]))
             asked = rehearse_run(sys.argv[1:])
             with claimed(asked) as place:
                 sys.argv[1:] += place

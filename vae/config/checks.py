@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from vae.config.addresses import refuse_password
 from vae.config.names import one_of
+from vae.config.schema import SCHEMA, DataConfig, names_of
 from vae.errors import UserError
 from vae.nested import flatten
 
@@ -52,6 +53,7 @@ def check(cfg: DictConfig) -> None:
                 raise UserError(f"{key}: no such choice: {value}. {one_of(value, bounds['choices'])}")
             continue
         check_number(key, value, bounds)
+    _check_names(cfg)
     check_study_name(cfg.study, "study")
     for key, text in flatten(OmegaConf.to_container(cfg, resolve=True)).items():  # type: ignore[arg-type]
         refuse_password(str(text), key)
@@ -102,6 +104,21 @@ def check_study_name(name: str, key: str) -> None:
             f"{key} must be the name of a folder: at most {_LONGEST_NAME} bytes, without / \\ and control characters, "
             f"but it is {shown!r}, {problem}. A folder elsewhere is chosen with hydra.sweep.dir=PATH."
         )
+
+
+def _check_names(cfg: DictConfig) -> None:
+    """Raises UserError where `GROUP.name` names an option with other keys than those that are there."""
+    for group, classes in SCHEMA.items():
+        if "name" not in cfg[group]:
+            continue
+        given, kind = cfg[group].name, cast(type, OmegaConf.get_type(cfg[group]))
+        owners = {name: owner for owner in classes.values() for name in names_of(owner)}
+        owner = owners.get(given, DataConfig if group == "data" and ":" not in given else None)
+        if owner not in (None, kind):
+            raise UserError(
+                f"{group}.name={given}: the keys are those of {' and '.join(names_of(kind))}. An option is chosen by "
+                f"its group, which brings its keys: {group}={given}."
+            )
 
 
 def _check_validation(part: Any) -> None:

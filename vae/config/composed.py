@@ -1,8 +1,36 @@
 """What a config that Hydra has composed says about its job, before the job is there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from vae.errors import UserError
+
+CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
+"""What `composing` raises for a config that cannot be composed."""
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """A block that composes a config: whatever it raises for what an override or a file holds is one of CONFIG_ERRORS.
+
+    Hydra, OmegaConf and PyYAML raise errors of a dozen kinds for it, such as a TypeError for a number among options. A
+    UserError, and a file that the system cannot read, are left as they are.
+    """
+    try:
+        yield
+    except (*CONFIG_ERRORS, UserError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise
+        text = " ".join(str(error).partition("full_key:")[0].split()) or type(error).__name__
+        raise ConfigCompositionException(f"The config cannot be composed: {text}") from error
 
 
 def value_in(config: DictConfig, key: str) -> str:

@@ -20,6 +20,20 @@ def one_of(given: str, allowed: Iterable[Any], title: str = "Choices") -> str:
     return f"{title}: {', '.join(names)}." + (f" Did you mean {near[0]}?" if near else "")
 
 
+def elsewhere(given: str, allowed: Iterable[Any], keys: Iterable[str]) -> str:
+    """What `one_of` leaves out: the dotted keys of the whole config whose last part is what was given, or near it.
+
+    >>> elsewhere("lr", ["data", "model"], ["data.path", "optimizer.lr"])
+    ' Did you mean optimizer.lr?'
+    """
+    if get_close_matches(given, [str(name) for name in allowed], n=1):
+        return ""
+    ends = {key: key.rpartition(".")[2] for key in keys}
+    near = [given] if given in ends.values() else get_close_matches(given, sorted(set(ends.values())), n=1)
+    found = [key for key, end in ends.items() if end in near]
+    return f" Did you mean {' or '.join(found)}?" if found else ""
+
+
 def lookup(name: str, table: Mapping[str, T], key: str) -> T:
     """The entry of an explicit table, or a user's own `my_package.module:factory`.
 

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
 from vae.sweep.space.composer import task_config
 from vae.sweep.space.distributions import distribution_from
+from vae.sweep.space.inherited import Fit, fit_inherited
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
@@ -77,9 +78,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     for argument in arguments:
         refuse_password(argument.partition("=")[2], argument.partition("=")[0])
     settings = _checked_settings(program.config)
-    loader = program.context.config_loader
-    parser = OverridesParser.create(config_loader=loader)
-    space = read_space(_params(settings), arguments, conditions=settings.conditions, parser=parser)
+    space = _fitting_space(program, settings, arguments)
     space.order()
     directions = directions_of(settings.direction)
     if settings.objectives is not None and len(settings.objectives) != len(directions):
@@ -90,8 +89,9 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     extend = _imported(settings, "custom_search_space")
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
     samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
-    groups = [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
-    preflight = Preflight(space, program.composer.slow, groups=groups, check=_imported(settings, "check"))
+    preflight = Preflight(
+        space, program.composer.slow, groups=_groups(program, space), check=_imported(settings, "check")
+    )
     config = preflight.check_corners()
     refuse_shared_folder(preflight.first_job(), space.params, may_repeat=settings.duplicates == "run")
     base, resume = task_config(config), settings.resume_overrides
@@ -112,6 +112,26 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         search=Search(record, sampler, settings.pruner),
         place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
     )
+
+
+def _fitting_space(program: HydraProgram, settings: Sweeper, arguments: list[str]) -> Space:
+    """The space without those inherited keys that the chosen model lacks."""
+    parser = OverridesParser.create(config_loader=program.context.config_loader)
+    params, conditions = dict(_params(settings)), settings.conditions or {}
+    space = read_space(params, arguments, conditions=conditions, parser=parser)
+    fit = fit_inherited(params, space, _groups(program, space), program.composer)
+    if fit == Fit():
+        return space
+    kept = {key: value for key, value in params.items() if key not in fit.lacking}
+    chosen = {str(group): str(option) for group, option in program.config.hydra.runtime.choices.items()}
+    fitting = read_space(kept, arguments, conditions={**conditions, **fit.partly}, parser=parser)
+    return replace(fitting, left_out=tuple(fit.lines(chosen)))
+
+
+def _groups(program: HydraProgram, space: Space) -> list[str]:
+    """The swept keys that are config groups."""
+    loader = program.context.config_loader
+    return [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
 
 
 def _checked_settings(config: DictConfig) -> Sweeper:
@@ -148,7 +168,8 @@ def _params(settings: Sweeper) -> Mapping[str, Any]:
     """The space in YAML: overrides, or distributions."""
     if settings.params is not None or not settings.search_space:
         return settings.params or {}
-    return {str(key): distribution_from(key, spec) for key, spec in settings.search_space.items()}
+    given = {str(key): spec for key, spec in settings.search_space.items() if spec is not None}
+    return {key: distribution_from(key, spec) for key, spec in given.items()}
 
 
 def _imported(settings: Sweeper, name: Literal["check", "custom_search_space", "remark"]) -> Callable[..., Any] | None:

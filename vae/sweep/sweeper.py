@@ -165,8 +165,8 @@ class _Sweep:
         ]
         space = setup.plan.space
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
-        text = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        return f"{text}\n{setup.remark}" if setup.remark else text
+        head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
+        return "\n".join([head, *space.left_out, *([setup.remark] if setup.remark else [])])
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup

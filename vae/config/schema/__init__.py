@@ -12,6 +12,6 @@ from vae.config.schema.model import ACTIVATION_NAMES, ConvConfig, HierarchicalCo
 from vae.config.schema.objective import CapacityConfig, ElboConfig, ImportanceWeightedConfig, ObjectiveConfig
 from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConfig, SgdConfig
 from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
-from vae.config.schema.run import SCHEMA, RunConfig
+from vae.config.schema.run import SCHEMA, RunConfig, names_of
 from vae.config.schema.tracking import TrackingConfig, WandbConfig
 from vae.config.schema.trainer import TrainerConfig

@@ -70,3 +70,13 @@ SCHEMA: Mapping[str, Mapping[str, type]] = {
     "tracking": {"none": TrackingConfig, "wandb": WandbConfig},
 }
 """Group -> option of `/schema/<group>/<option>` -> its dataclass."""
+_MORE_NAMES: Mapping[type, tuple[str, ...]] = {
+    LikelihoodConfig: ("continuous_bernoulli",),
+    ImportanceWeightedConfig: ("dreg",),
+    AdamConfig: ("adamw",),
+}
+
+
+def names_of(option: type) -> tuple[str, ...]:
+    """What `GROUP.name` may be with the keys of a dataclass; any other data set has those of `DataConfig`."""
+    return (str(getattr(option, "name", option.__name__)), *_MORE_NAMES.get(option, ()))

@@ -15,6 +15,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from vae.config.composed import composing
+
 
 class Composer:
     """Composes the configs of one sweep's jobs.
@@ -32,7 +34,8 @@ class Composer:
 
     def slow(self, overrides: Sequence[str]) -> DictConfig:
         """As Hydra does it. Raises what Hydra raises."""
-        return self._loader.load_sweep_config(master_config=self._master, sweep_overrides=list(overrides))
+        with composing():
+            return self._loader.load_sweep_config(master_config=self._master, sweep_overrides=list(overrides))
 
     def __call__(self, overrides: Sequence[str]) -> DictConfig:
         """The same config as `slow` gives. Raises ConfigCompositionException for a key or value that does not fit."""

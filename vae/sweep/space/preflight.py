@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import FloatDistribution
 
-from vae.config import one_of
+from vae.config import elsewhere, one_of
 from vae.errors import UserError
-from vae.nested import bare
+from vae.nested import bare, flatten
 from vae.sweep.space.composer import task_config
 from vae.sweep.space.distributions import corner_values, overrides_of, text_of
 from vae.sweep.space.space import Space
@@ -110,7 +110,8 @@ class Preflight:
             return None
         keys = [str(k) for k in node] if isinstance(node, DictConfig) else []
         where = f" With {' '.join(chosen)}" if chosen else ""
-        has = f"{where} {parent or 'it'} has: {one_of(leaf, keys)}" if keys else where
+        other = elsewhere(leaf, keys, flatten(OmegaConf.to_container(task_config(config), resolve=False)))  # type: ignore[arg-type]
+        has = f"{where} {parent or 'the config'} has: {one_of(leaf, keys)}{other}" if keys else where
         message = f"{bare(key)}: no such key.{has}".replace("Choices: ", "")
         if not chosen:
             return message

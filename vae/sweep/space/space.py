@@ -24,6 +24,10 @@ class Space:
     """Overrides that every trial gets."""
     conditions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """Conditional key -> {other key: values as an override writes them, for which it is swept}."""
+    typed: tuple[str, ...] = ()
+    """The overrides of the command line."""
+    left_out: tuple[str, ...] = ()
+    """Lines about inherited keys that are not swept, or not with every model."""
 
     def active(self, key: str, values: Mapping[str, Any]) -> bool:
         """Whether `key` is swept, given the values that the keys before it have."""
@@ -83,11 +87,14 @@ def read_space(
 ) -> Space:
     """The space of `hydra.sweeper.params` and the command line, which wins; a plain value for a swept key fixes it.
 
+    null takes a key out of the space, wherever the space was inherited from.
+
     Raises UserError for what cannot be searched, with the key.
     """
     parser = parser or OverridesParser.create()
-    known = {key: value for key, value in (params or {}).items() if isinstance(value, Distribution)}
-    lines = [_yaml_override(parser, key, value) for key, value in (params or {}).items() if key not in known]
+    params = {key: value for key, value in (params or {}).items() if value is not None}
+    known = {key: value for key, value in params.items() if isinstance(value, Distribution)}
+    lines = [_yaml_override(parser, key, value) for key, value in params.items() if key not in known]
     by_key: dict[str, Override] = {_bare(line): line for line in _parse(parser, lines, "hydra.sweeper.params")}
     given = _parse(parser, arguments, "command line")
     for typed in given:
@@ -96,7 +103,7 @@ def read_space(
     swept = {key: dist for key, dist in known.items() if bare(key) not in by_key}
     swept |= {o.get_key_element(): distribution_of(o) for o in by_key.values() if o.is_sweep_override()}
     fixed = tuple(_as_text(o) for o in by_key.values() if not o.is_sweep_override())
-    return Space(swept, fixed, _read_conditions(conditions or {}, swept))
+    return Space(swept, fixed, _read_conditions(conditions or {}, swept), tuple(arguments))
 
 
 def _yaml_override(parser: OverridesParser, key: str, value: Any) -> str:
