@@ -3,6 +3,8 @@
 import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,23 +85,29 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(version_text())
         return
-    with mistakes_explained():
-        try:
-            sys.argv[1:] = shown_alone(expand(sys.argv[1:]))
-            asked = rehearse_run(sys.argv[1:])
-            with claimed(asked) as place:
-                sys.argv[1:] += place
-                try:
-                    job()
-                except KeyboardInterrupt:
-                    if asked and asked.multirun and asked.multirun.grid:  # a run and a search say it themselves
-                        again = command([*program_words(), *typed_words(), *place])
-                        print(f"stopped; nothing is lost. Go on with: {again}", flush=True)
-                    raise
-        except CONFIG_ERRORS as error:
-            fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
-        except Pruned as pruned:
-            fail(pruned)
-        except OSError as error:  # from Hydra's own files: an error about ours is a StorageError already
-            reason = error.strerror or error
-            fail(StorageError(f"{file_of(error) or 'A file'} could not be read or written ({reason})."))
+    with mistakes_explained(), errors_explained():
+        sys.argv[1:] = shown_alone(expand(sys.argv[1:]))
+        asked = rehearse_run(sys.argv[1:])
+        with claimed(asked) as place:
+            sys.argv[1:] += place
+            try:
+                job()
+            except KeyboardInterrupt:
+                if asked and asked.multirun and asked.multirun.grid:  # a run and a search say it themselves
+                    again = command([*program_words(), *typed_words(), *place])
+                    print(f"stopped; nothing is lost. Go on with: {again}", flush=True)
+                raise
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Ends the command in the block with a message for what Hydra and the system raise, and for a verdict."""
+    try:
+        yield
+    except CONFIG_ERRORS as error:
+        fail(error if isinstance(error, UserError) else explain(error))  # a sweep's own errors are both
+    except Pruned as pruned:
+        fail(pruned)
+    except OSError as error:  # from Hydra's own files: an error about ours is a StorageError already
+        reason = error.strerror or error
+        fail(StorageError(f"{file_of(error) or 'A file'} could not be read or written ({reason})."))

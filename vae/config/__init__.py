@@ -3,7 +3,7 @@
 from vae.config.addresses import refuse_password, without_passwords, without_secrets
 from vae.config.checks import check, check_study_name, remark
 from vae.config.field_docs import describe
-from vae.config.names import elsewhere, lookup, one_of, raised
+from vae.config.names import elsewhere, lookup, make, one_of, raised
 from vae.config.registration import conf_dir, register
 from vae.config.run_config import arguments_of, from_record, record_of, settings_of, typed
 from vae.config.schema import RunConfig

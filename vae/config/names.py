@@ -2,7 +2,7 @@
 
 import sysconfig
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -51,6 +51,27 @@ def lookup(name: str, table: Mapping[str, T], key: str) -> T:
         raise UserError(
             f"{key}: {name} could not be imported ({reason}). Expected my_package.module:factory."
         ) from error
+
+
+def make(name: str, table: Mapping[str, Callable[..., T]], key: str, /, *inputs: Any, kind: type, **settings: Any) -> T:
+    """What the factory of that name makes. A user's own may raise anything and return anything: a UserError says what.
+
+    >>> make("int", {"int": int}, "x", "3", kind=int)
+    3
+    """
+    factory = lookup(name, table, key)
+    if name in table:
+        return factory(*inputs, **settings)
+    called = f"{key}: {name} was called with {', '.join(settings) or 'no settings'}"
+    try:
+        made = factory(*inputs, **settings)
+    except UserError:
+        raise
+    except Exception as error:  # a user's code may raise anything
+        raise UserError(f"{called}, and raised {raised(error)}. Expected: a {kind.__name__}.") from error
+    if not isinstance(made, kind):
+        raise UserError(f"{called}, and returned {type(made).__name__}. Expected: a {kind.__name__}.")
+    return made
 
 
 def raised(error: Exception) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from vae.config import arguments_of, lookup, raised
+from vae.config import arguments_of, make
 from vae.config.schema import DataConfig
 from vae.data.identity import Identity
 from vae.data.labels import with_named_labels
@@ -41,7 +41,7 @@ def _splits(
     **location: Any,
 ) -> Splits:
     """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
-    source = _in_full_levels(with_named_labels(_source(name, location), name))
+    source = _in_full_levels(with_named_labels(make(name, SOURCES, "data.name", kind=Source, **location), name))
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:
@@ -74,23 +74,6 @@ def _in_full_levels(source: Source) -> Source:
     scaled = {name: replace(part, images=part.images * 255) for name, part in parts.items()}
     said = " · ".join(filter(None, (source.said, "pixels of 0 and 1 are taken as 0 and 255")))
     return replace(source, said=said, **scaled)
-
-
-def _source(name: str, location: dict[str, Any]) -> Source:
-    """The images of that name. Raises UserError for a user's own factory that fails or returns something else."""
-    factory = lookup(name, SOURCES, "data.name")
-    if name in SOURCES:
-        return factory(**location)
-    called = f"data.name: {name} was called with {', '.join(location) or 'no arguments'}"
-    try:
-        source: Any = factory(**location)
-    except UserError:
-        raise
-    except Exception as error:  # a user's code may raise anything
-        raise UserError(f"{called}, and raised {raised(error)}. Expected: a vae.data.Source.") from error
-    if not isinstance(source, Source):
-        raise UserError(f"{called}, and returned {type(source).__name__}. Expected: a vae.data.Source.")
-    return source
 
 
 def _identified(splits: Splits) -> Splits:

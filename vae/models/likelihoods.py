@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae.config import arguments_of, lookup
+from vae.config import arguments_of, make
 from vae.config.schema import LikelihoodConfig
 from vae.functional import (
     GREY_LEVELS,
@@ -187,4 +187,4 @@ LIKELIHOODS: Mapping[str, Callable[..., Likelihood]] = {
 
 def build(settings: LikelihoodConfig) -> Likelihood:
     """The likelihood of that name; raises UserError with the choices."""
-    return lookup(settings.name, LIKELIHOODS, "likelihood.name")(**arguments_of(settings))
+    return make(settings.name, LIKELIHOODS, "likelihood.name", kind=Likelihood, **arguments_of(settings))

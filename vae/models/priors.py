@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from vae.config import arguments_of, lookup
+from vae.config import arguments_of, make
 from vae.config.schema import PriorConfig
 from vae.errors import UserError
 from vae.functional import (
@@ -211,4 +211,5 @@ PRIORS: Mapping[str, Callable[..., Prior]] = {
 
 def build(settings: PriorConfig, *, size: int, image_shape: tuple[int, int, int]) -> Prior:
     """The prior of that name over `size` latent dimensions; raises UserError with the choices."""
-    return lookup(settings.name, PRIORS, "prior.name")(size=size, image_shape=image_shape, **arguments_of(settings))
+    given = {"size": size, "image_shape": image_shape, **arguments_of(settings)}
+    return make(settings.name, PRIORS, "prior.name", kind=Prior, **given)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vae.config import arguments_of, lookup
+from vae.config import arguments_of, make
 from vae.config.schema import ObjectiveConfig
 from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
@@ -55,5 +55,5 @@ def build(settings: ObjectiveConfig, *, steps_per_epoch: int = 1, epochs: int = 
     >>> warmup.scheduled_value(5)
     0.25
     """
-    factory = lookup(settings.name, OBJECTIVES, "objective.name")
-    return factory(steps_per_epoch=steps_per_epoch, epochs=epochs, **arguments_of(settings))
+    given = {"steps_per_epoch": steps_per_epoch, "epochs": epochs, **arguments_of(settings)}
+    return make(settings.name, OBJECTIVES, "objective.name", kind=object, **given)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vae.config import arguments_of, lookup
+from vae.config import arguments_of, make
 from vae.config.schema import OptimizerConfig
 
 
@@ -41,4 +41,4 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 def build(settings: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer that the settings name, at its peak learning rate. Raises UserError for an unknown name."""
     own = arguments_of(settings, "schedule", "warmup_epochs", "final_lr_fraction", "stairs")
-    return lookup(settings.name, OPTIMIZERS, "optimizer.name")(parameters, **own)
+    return make(settings.name, OPTIMIZERS, "optimizer.name", parameters, kind=torch.optim.Optimizer, **own)
