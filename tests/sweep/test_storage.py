@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -163,3 +165,21 @@ def test_a_study_lies_in_the_folder_of_its_sweep_whatever_that_is_called(tmp_pat
     create_study(f"journal:{folder / 'study.log'}")
     assert {path.name for path in folder.iterdir()} >= {"study.db", "study.log"}
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("table", ["notes (id integer)", "studies (id integer)", "trials (study_id integer)"])
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, table):
+    file = tmp_path / "app.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"CREATE TABLE {table}")
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="database of another program"):
+        open_storage(sqlite_address(file))
+    assert [path.name for path in tmp_path.iterdir()] == ["app.db"]
+    assert file.read_bytes() == before
+
+
+def test_a_pipe_in_place_of_a_database_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "study.db")
+    with pytest.raises(UserError, match="is no file"):
+        open_storage(sqlite_address(tmp_path / "study.db"))

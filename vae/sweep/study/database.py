@@ -1,6 +1,8 @@
 """Optuna's storage in a database, made fit for a database that goes away and comes back."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 
+from vae.errors import UserError
 from vae.sweep.attributes import CREATED
 from vae.sweep.study.patience import Away, is_momentary, reason_of
 
@@ -86,6 +89,38 @@ class Database(RDBStorage):
         if mark is not None:
             self._tried.add(mark)
         return super()._get_prepared_new_trial(study_id, template_trial, session)
+
+
+def refuse_foreign(file: Path) -> None:
+    """Raises UserError for an SQLite file of another program, in which Optuna would make its tables.
+
+    A database half made by a process that was killed holds nothing but tables of Optuna's, with their columns.
+    """
+    if not file.exists():
+        return
+    if not file.is_file():
+        raise UserError(
+            f"hydra.sweeper.storage: {file} is no file. Name a file that is a study's, or that is not there."
+        )
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            names = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            columns = {name: _columns(connection, name) for name in names if not name.startswith("sqlite_")}
+    except sqlite3.Error:  # locked or damaged: who opens it to write waits for it, or says so
+        return
+    known = {
+        name: {column.name for column in table.columns} for name, table in models.BaseModel.metadata.tables.items()
+    }
+    foreign = sorted(name for name, own in columns.items() if known.get(name) != own)
+    if foreign and models.VersionInfoModel.__tablename__ not in names:
+        raise UserError(
+            f"hydra.sweeper.storage: {file} is a database of another program (table {foreign[0]}), which is left as it "
+            "is. Name a file that is a study's, or that is not there."
+        )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {str(row[0]) for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 def _connect_arguments(url: URL) -> dict[str, Any]:

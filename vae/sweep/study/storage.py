@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, Prog
 
 from vae.config import refuse_password, without_secrets
 from vae.errors import StorageError, UnreachableError, UserError
-from vae.sweep.study.database import Database
+from vae.sweep.study.database import Database, refuse_foreign
 from vae.sweep.study.holders import holder_of
 from vae.sweep.study.patience import DEFAULT_WAIT_SECONDS, Patience, Waiting, Words
 from vae.sweep.study.patient import PatientStorage
@@ -107,9 +107,12 @@ def _open_database(url: str, where: str, waiting: Waiting) -> PatientStorage:
 
 def _made(url: str) -> Database:
     """Makes the tables in a new database. If another process makes them at the same moment, this one tries again."""
+    file = sqlite_file(url)
+    if file is not None:
+        refuse_foreign(file)
     for attempt in range(_ATTEMPTS + 1):
         try:
-            database = Database(url, sqlite_file(url))
+            database = Database(url, file)
             _complete_indexes(database)
             if database.file is not None:
                 _log_ahead(database)
