@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import sys
@@ -37,6 +38,18 @@ def _forget_users_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         file = getattr(sys.modules[name], "__file__", None)
         if file and not folders.isdisjoint(Path(file).parents):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _forget_log_handlers() -> Iterator[None]:
+    """Hydra's commands log to the standard output, which is another one in the next test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) in (logging.StreamHandler, logging.FileHandler) and handler not in before:
+            root.removeHandler(handler)
+            root.setLevel(level)
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_an_overlay_runs_nothing_whatever_stands_before_it(evil, recorded):
         for part in reversed(key.split(".")):
             overlay = {part: overlay}
     Path("x.yaml").write_text(yaml.safe_dump(overlay))
-    with pytest.raises(UserError, match="experiment=x.yaml (holds|names evil:run)"):
+    with pytest.raises(UserError, match="experiment=x.yaml(: `.*` cannot be an override| holds| names evil:run)"):
         expand([f"{key}=mine:net", "experiment=x.yaml"] if key in FACTORY_KEYS else ["experiment=x.yaml"])
 
 

@@ -13,6 +13,8 @@ import optuna
 import pytest
 import yaml
 
+from vae.text import result_text
+
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["hydra.sweeper.report_every_seconds=null"]
 """Reports are looked at elsewhere."""
@@ -134,7 +136,7 @@ def test_confirm_ranks_the_best_by_fresh_seeds(vae):
     means = {t.number: [a.value for a in again if a.user_attrs["confirms"] == t.number] for t in best}
     assert all(len(set(values)) == 2 for values in means.values()), "each seed gives another value"
     winner = max(means, key=lambda n: sum(means[n]))
-    assert output.index(f"confirmed  #{winner}  {sum(means[winner]) / 2:.6g} ±") < output.index("best  #")
+    assert output.index(f"confirmed  #{winner}  {result_text(sum(means[winner]) / 2)} ±") < output.index("best  #")
     assert f"best  #{winner}" in output
     folders = sorted(p.name for p in (vae.trial().parent / "confirm").iterdir())
     assert folders == sorted(f"trial_{t.number:04d}_seed_{seed}" for t in best for seed in (1000, 1001))
