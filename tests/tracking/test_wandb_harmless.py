@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from wandb_server import KEY, WandbServer
 
 from vae.config.schema import WandbConfig
 from vae.tracking.json_lines import read_rows
-from vae.tracking.wandb import environment, server
+from vae.tracking.wandb import environment
 from vae.tracking.wandb.addresses import redacted
 from vae.tracking.wandb.identity import RunIdentity, RunPlace
 from vae.tracking.wandb.tracker import WandbTracker
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(200), pytest.mark.usefixtures("fresh")]
 
 OTHER_NAMES = {
     "app_url_override": "WANDB_APP_URL",
@@ -64,22 +64,6 @@ TINY = (
     "hydra.run.dir=run",
     "tracking.init_timeout_seconds=3",
 )
-
-
-@pytest.fixture(autouse=True)
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """W&B as in a new process, of a user without any settings, in an empty folder."""
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(server, "_unreachable_until", 0.0)
-    monkeypatch.setattr(environment, "_left_out", {})
-    monkeypatch.chdir(tmp_path)
-    wandb.teardown()
-    yield
-    wandb.teardown()
-    os.environ.pop("WANDB_SERVICE", None)
 
 
 def tracked(folder: Path, **settings: Any) -> list[str]:

@@ -13,29 +13,12 @@ from wandb_server import ENTITY, WandbServer
 
 from vae.cli.report import main as report
 from vae.config.schema import WandbConfig
-from vae.tracking.wandb import environment, server
 from vae.tracking.wandb.addresses import group_links
 from vae.tracking.wandb.identity import RunIdentity, in_this_place, named_here, run_id
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = [pytest.mark.timeout(200), pytest.mark.usefixtures("fresh")]
 
 TINY = ("data=digits", "trainer.epochs=1", "model.hidden_size=8")
-
-
-@pytest.fixture(autouse=True)
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """W&B as in a new process, of a user without any settings, in an empty folder."""
-    for name in [name for name in os.environ if name.startswith("WANDB")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(server, "_unreachable_until", 0.0)
-    monkeypatch.setattr(environment, "_left_out", {})
-    monkeypatch.chdir(tmp_path)
-    wandb.teardown()
-    yield
-    wandb.teardown()
-    os.environ.pop("WANDB_SERVICE", None)
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from vae.config.resume import Resume, parse_resume
 from vae.config.trust import Trust
 from vae.errors import UserError
 from vae.nested import bare, flatten
-from vae.run.folder import COMMAND_FILE, has_command, read_command
+from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_command
 from vae.run.job import LATEST
 
 MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
-_SEARCH = ("sweep=", "hydra/sweeper=")
+SEARCH = ("sweep=", "hydra/sweeper=")
+"""How an override begins that chooses a search."""
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
 
@@ -53,7 +54,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
         return _with_recorded(options, expanded, trust)
     _refuse_folder(expanded)
     expanded = [each for argument in expanded for each in as_space(argument)]
-    is_search = any(each.startswith(_SEARCH) for each in expanded)
+    is_search = any(each.startswith(SEARCH) for each in expanded)
     return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
 
 
@@ -117,7 +118,7 @@ def _with_recorded(options: list[str], arguments: list[str], trust: Trust) -> li
     if not resume.wanted:
         return [*options, *arguments]
     folder = (resume.folder or LATEST).resolve()
-    if not (folder / "checkpoint.pt").is_file() or not has_command(folder):
+    if not has_checkpoint(folder) or not has_command(folder):
         raise UserError(
             f"trainer.resume: {folder} is not the folder of a run: it has no checkpoint.pt, or neither {COMMAND_FILE} "
             "nor .hydra/, which say how it was started."

@@ -17,6 +17,7 @@ from hydra.errors import SearchPathException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vae.cli.arguments import SEARCH
 from vae.cli.claims import Asked, Multirun
 from vae.cli.exits import warn
 from vae.cli.grids import GridJobs
@@ -24,6 +25,7 @@ from vae.config import RunConfig, conf_dir, one_of, typed
 from vae.config.command_line import split_options
 from vae.config.composed import composing, is_from_time, value_in
 from vae.errors import UserError
+from vae.nested import bare
 from vae.sweep.space.composer import task_config
 
 
@@ -90,7 +92,7 @@ def shown_alone(arguments: Sequence[str]) -> list[str]:
 
 def _say_what_is_not_searched(overrides: Sequence[str], run: RunConfig) -> None:
     """A line where a search was chosen without -m, which is what begins it; a resumed run repeats what was recorded."""
-    chosen = [each for each in overrides if each.startswith(("sweep=", "hydra/sweeper="))]
+    chosen = [each for each in overrides if each.startswith(SEARCH)]
     if chosen and not run.resume.folder:
         warn(f"{' '.join(chosen)} without -m: this is one run, not a search. Add -m to begin the search.")
 
@@ -161,7 +163,7 @@ def _loader(flags: Namespace) -> ConfigLoader:
 
 def _gives_study(overrides: Sequence[str]) -> bool:
     """Whether the study's name was given, if only as several names: no other is put in its place."""
-    return any(override.get_key_element().lstrip("+") == "study" for override in _parse(overrides))
+    return any(bare(override.get_key_element()) == "study" for override in _parse(overrides))
 
 
 def _prepared(config: DictConfig) -> RunConfig:
