@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config import RunConfig, from_record, record_of, typed
-from vae.config.composed import composing, value_in, with_job_facts
+from vae.config.composed import composing, folder_of_job, value_in, with_job_facts
 from vae.config.resume import differences
 from vae.errors import StorageError, UserError
 from vae.files import held
@@ -56,7 +56,7 @@ class GridJobs:
 
     def folder(self, number: int) -> Path:
         """Where a job will write."""
-        return _folder_of(self.config(number))
+        return folder_of_job(self.config(number))
 
     def check(self, is_new: bool) -> None:
         """Raises UserError where two jobs would share a folder, or where a job's folder holds another run.
@@ -68,7 +68,7 @@ class GridJobs:
         numbers: dict[Path, int] = {}
         for number in range(len(self.overrides)):
             config = self.config(number)
-            folder = _folder_of(config)
+            folder = folder_of_job(config)
             if numbers.setdefault(folder, number) != number:
                 raise UserError(
                     f"hydra.sweep.subdir={value_in(config, 'hydra.sweep.subdir')}: jobs {numbers[folder]} and {number} "
@@ -83,7 +83,7 @@ class GridJobs:
         common = Path(value_in(self.master, "hydra.sweep.dir"))
         if any(Path(value_in(config, "hydra.sweep.dir")) != common for config in (first, last)):
             return False
-        return _folder_of(with_job_facts(last, num=len(self.overrides))) != _folder_of(last)
+        return folder_of_job(with_job_facts(last, num=len(self.overrides))) != folder_of_job(last)
 
 
 def run_grid_job(config: RunConfig, job: Job, multirun: Path) -> float:
@@ -106,10 +106,6 @@ def run_grid_job(config: RunConfig, job: Job, multirun: Path) -> float:
         if has_checkpoint(job.folder):
             config = replace(config, trainer=replace(config.trainer, resume=True))
         return train_and_test(config, job)
-
-
-def _folder_of(config: DictConfig) -> Path:
-    return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")
 
 
 def _refuse_other(folder: Path, config: RunConfig) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
@@ -64,3 +65,8 @@ def with_job_facts(config: DictConfig, **facts: object) -> DictConfig:
             if name == "num":
                 job.hydra.job.id = value
     return job
+
+
+def folder_of_job(config: DictConfig) -> Path:
+    """Where a job of a multirun will write, by its own config, `hydra` included."""
+    return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")

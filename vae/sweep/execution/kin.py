@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from multiprocessing import active_children
 from pathlib import Path
 
+from vae.sweep.study.owners import state_and_start
+
 _KIN = "VAE_KIN"
 """In the environment of what workers start: the process id of their sweep."""
 _PROC = Path("/proc")
@@ -35,7 +37,7 @@ class Process:
 
     def lives(self) -> bool:
         """Whether it has not ended."""
-        return _seen(self.pid) == self and _state_and_start(self.pid)[0] != "Z"
+        return _seen(self.pid) == self and state_and_start(self.pid)[0] != "Z"
 
 
 def family(pid: int) -> set[Process]:
@@ -136,16 +138,8 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _state_and_start(pid: int) -> tuple[str, str]:
-    try:
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return fields[0], fields[19]
-    except (OSError, IndexError):
-        return "Z", ""
-
-
 def _seen(pid: int) -> Process | None:
-    began = _state_and_start(pid)[1]
+    began = state_and_start(pid)[1]
     return Process(pid, began) if began else None
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from vae.sweep.study.owners import state_and_start
+
 UNKNOWN = "a process of another machine or container, or one that the system does not name"
 
 
@@ -32,6 +34,5 @@ def _place_of(file: Path) -> str | None:
 
 def _words_of(pid: int) -> str:
     command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     suspended = f", which is suspended: `kill -CONT {pid}` lets it go on, `kill -9 {pid}` ends it"
-    return f"process {pid}, {command}{suspended if state in ('T', 't') else ''}"
+    return f"process {pid}, {command}{suspended if state_and_start(pid)[0] in ('T', 't') else ''}"

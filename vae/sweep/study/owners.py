@@ -52,8 +52,16 @@ def _machine() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process was started, in the system's own count: an id may have been given to another since."""
+    return state_and_start(pid)[1]
+
+
+def state_and_start(pid: int) -> tuple[str, str]:
+    """A process's state, and when it began in the system's own count: its id may have been given to another since.
+
+    ("Z", "") where there is no such process, or no such system.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return fields[0], fields[19]
     except (OSError, IndexError):
-        return ""
+        return "Z", ""

@@ -1,17 +1,17 @@
 """The folder of a sweep: what it may hold before, how its trials share it, and whether it is still there."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from vae.config.composed import value_in, with_job_facts
+from vae.config.composed import folder_of_job, with_job_facts
 from vae.config.quoting import command, literal, override
 from vae.errors import StorageError, UserError
-from vae.nested import without_resolvers
+from vae.nested import select, without_resolvers
 
 STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
 """Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
@@ -27,11 +27,17 @@ def holds_search(folder: Path) -> bool:
     """Whether a folder is that of a search by Optuna, of this package or of the published plugin."""
     if (folder / STUDY_FILE).exists():
         return True
+    sweeper = select(_recorded(folder), "hydra.sweeper")
+    return isinstance(sweeper, Mapping) and "study_name" in sweeper
+
+
+def _recorded(folder: Path) -> Mapping[str, Any]:
+    """multirun.yaml, its interpolations as they are written; {} where there is none, or a damaged one."""
     try:
-        config = OmegaConf.load(folder / MULTIRUN_FILE)
-        return "study_name" in (config.hydra.sweeper or {})
-    except Exception:  # there is none, or it is damaged: a parser may raise anything
-        return False
+        config: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN_FILE), resolve=False)
+    except Exception:  # a parser may raise anything
+        return {}
+    return config if isinstance(config, Mapping) else {}
 
 
 def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
@@ -61,11 +67,7 @@ def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
 
 def _going_on(folder: Path) -> str:
     """How to go on with the search whose folder this is: it may have been renamed, and its study keeps its name."""
-    try:
-        config: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN_FILE), resolve=False)
-        name = without_resolvers(config, "hydra.sweeper.study_name")
-    except Exception:  # there is none, or it is damaged: a parser may raise anything
-        return ""
+    name = without_resolvers(_recorded(folder), "hydra.sweeper.study_name")
     if not isinstance(name, str) or not name:
         return ""
     adding = command([override("hydra.sweeper.study_name", literal(name))])
@@ -80,18 +82,14 @@ def refuse_shared_folder(config: DictConfig, swept: Collection[str], may_repeat:
         swept: the searched keys.
         may_repeat: whether two trials may have the same overrides.
     """
-    numbered = {_folder_of(with_job_facts(config, num=number)) for number in (0, 1)}
-    named = {_folder_of(with_job_facts(config, num=0, override_dirname=name)) for name in ("a", "b")}
+    numbered = {folder_of_job(with_job_facts(config, num=number)) for number in (0, 1)}
+    named = {folder_of_job(with_job_facts(config, num=0, override_dirname=name)) for name in ("a", "b")}
     left_out = {*config.hydra.job.config.override_dirname.exclude_keys}
     if len(numbered) == 1 and (len(named) == 1 or may_repeat or left_out & {*swept}):
         raise UserError(
             f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')}: several trials would share a folder. "
             "Put ${hydra.job.num} into it, as in trial_${hydra.job.num}. No study was created."
         )
-
-
-def _folder_of(config: DictConfig) -> Path:
-    return Path(value_in(config, "hydra.sweep.dir")) / value_in(config, "hydra.sweep.subdir")
 
 
 class FolderWatch:
