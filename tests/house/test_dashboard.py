@@ -41,7 +41,8 @@ def test_a_folder_s_name_is_an_argument_and_no_command(studies: Path, name: str)
     (tools / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{SHIM}" "$@"\n'.replace("TOOLS", str(tools)))
     for tool in tools.iterdir():
         tool.chmod(0o755)
-    command = ["make", "-f", str(ROOT / "Makefile"), "-o", ".venv/.dashboard", "dashboard", "PORT=8081", f"BIN={tools}"]
+    command = ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "-o", ".venv/.dashboard", "dashboard"]
+    command += ["PORT=8081", f"BIN={tools}"]
     (studies / "scripts").symlink_to(ROOT / "scripts")
     done = subprocess.run([*command, f"STUDY={name}"], env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

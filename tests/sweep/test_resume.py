@@ -182,7 +182,11 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_goes_on(program, how):
     begun = [
         folder for t in waiting if (folder := app.folder / "out" / str(t.number)) and (folder / "steps.txt").exists()
     ]
-    assert all((folder / "unwound.txt").exists() for folder in begun), "their jobs have ended in order"
+    for folder in begun:
+        files = {path.name for path in folder.iterdir()}
+        # A job that came to its end in that moment, before the sweep had its result, has nothing left to unwind.
+        steps = (folder / "steps.txt").read_text().splitlines()
+        assert "unwound.txt" in files or len(steps) == 10, f"a job that has not ended in order: {files}, {steps}"
     assert "of 12 trials; nothing is lost. Go on with: " in output
     assert "Traceback" not in output
     assert not psutil.wait_procs(workers, timeout=30)[1]
