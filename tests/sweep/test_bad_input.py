@@ -112,7 +112,8 @@ def test_refused_with_one_message_and_nothing_created(program, case):
 
 
 @pytest.mark.parametrize(
-    ("returned", "what"), [("None", "None"), ("'0.5'", "'0.5'"), ("(1.0, 2.0)", "(1.0, 2.0)"), ("True", "True")]
+    ("returned", "what"),
+    [("None", "None"), ("'good'", "'good'"), ("(1.0, 2.0)", "(1.0, 2.0)"), ("{'a': 1}", "{'a': 1}")],
 )
 def test_a_job_that_returns_no_number_stops_the_sweep_and_is_named(program, returned, what):
     app = program(TYPED.replace("RETURNED", returned))

@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from vae.errors import UnreachableError, UserError
 from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, STARTS
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_error
 from vae.sweep.execution.policy import Failures, Policy
@@ -94,10 +95,7 @@ class Engine:
                 break
             self._launch(trial)
         if self.executor.busy():
-            for number, outcome in self.executor.wait(_POLL_SECONDS):
-                if outcome.cause == Cause.LOST and asked_to_stop.wait(_POLL_SECONDS):
-                    continue  # a signal to all processes reached the worker first: the trial is released, not lost
-                self._settle(number, outcome)
+            self._settle_all(self.executor.wait(_POLL_SECONDS), asked_to_stop)
             return True
         if not self.ledger.reached(self.policy.goal) or self.ledger.trials(TrialState.RUNNING):
             time.sleep(_POLL_SECONDS)  # another process runs the last trials, or has died with them
@@ -151,6 +149,21 @@ class Engine:
             self.ledger.report(trial.number, step, value)
         self._end(trial.number, Outcome(Cause.PRUNED, reason=reason))
 
+    def _settle_all(self, ended: Sequence[tuple[int, Outcome]], asked_to_stop: Event) -> None:
+        """Records every end before the first of them that stops the sweep does so."""
+        stops: UserError | None = None
+        for number, outcome in ended:
+            if outcome.cause == Cause.LOST and asked_to_stop.wait(_POLL_SECONDS):
+                continue  # a signal to all processes reached the worker first: the trial is released, not lost
+            try:
+                self._settle(number, outcome)
+            except UnreachableError:
+                raise  # nothing else could be recorded either
+            except UserError as error:
+                stops = stops or error
+        if stops is not None:
+            raise stops
+
     def _settle(self, number: int, outcome: Outcome) -> None:
         """The end of a job: a lost trial is run again, any other has ended."""
         if outcome.cause == Cause.LOST:
@@ -159,12 +172,23 @@ class Engine:
             if not is_queued:
                 self.failures.add(self.ledger.trial(number), outcome)
             return
-        if outcome.cause == Cause.COMPLETE and self.policy.measures.objectives:
-            values = self.policy.measures.objectives_of(self.ledger.trial(number))
-            is_finite = all(map(math.isfinite, values))
-            reason = "" if is_finite else f"objectives {list(values)}"
-            outcome = Outcome(Cause.COMPLETE if is_finite else Cause.NON_FINITE, values, reason)
+        if outcome.cause == Cause.COMPLETE:
+            outcome = self._measured(number, outcome)
         self._end(number, outcome)
+
+    def _measured(self, number: int, outcome: Outcome) -> Outcome:
+        """The end of a job that came to its end, by what it recorded: its objectives, and whether it has all bounds."""
+        trial, measures = self.ledger.trial(number), self.policy.measures
+        try:
+            measures.violations_of(trial)
+            if not measures.objectives:
+                return outcome
+            values = measures.objectives_of(trial)
+        except UserError as error:
+            return Outcome(Cause.BAD_RETURN, reason=str(error).removesuffix("."))
+        is_finite = all(map(math.isfinite, values))
+        reason = "" if is_finite else f"objectives {list(values)}"
+        return Outcome(Cause.COMPLETE if is_finite else Cause.NON_FINITE, values, reason)
 
     def _end(self, number: int, outcome: Outcome) -> None:
         state = _STATES.get(outcome.cause, TrialState.FAIL)

@@ -1,9 +1,8 @@
 """How a trial ended, by cause: from what Hydra returns for its job, or from what the job raised."""
 
 import math
-import numbers
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,6 +11,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from optuna import TrialPruned
 
 from vae.errors import NonFiniteError, Pruned, UnreachableError
+
+_MOST_CHARACTERS = 200
+"""Of a returned value, in a message."""
 
 
 class Cause(StrEnum):
@@ -28,7 +30,7 @@ class Cause(StrEnum):
     ERROR = "error"
     """Any other exception. Not tried again; the same one several times in a row stops the sweep."""
     BAD_RETURN = "bad return value"
-    """Not a number, or not one for each objective. Stops the sweep, since every trial would return the same."""
+    """Not a number, or not one for each objective. Stops the sweep while no trial has succeeded: all would do so."""
     LOST = "lost"
     """Killed by a signal, its machine went down, or its study was away. Tried again, at most max_retries times."""
 
@@ -58,19 +60,24 @@ def outcome_of(job: JobReturn, objectives: int) -> Outcome:
 
 
 def outcome_of_value(value: Any, objectives: int) -> Outcome:
-    """Complete if the value is one finite number for each objective, or if there are no objectives.
+    """Complete if `float()` takes the value to one finite number for each objective, or if there are no objectives.
+
+    So a scalar or an array of one element (of NumPy, torch or another library), a decimal, a fraction, a bool and a
+    text such as "0.5" are numbers; for several objectives they are the elements of a sequence or an array.
 
     >>> outcome_of_value([1.5, 2], objectives=2).values, outcome_of_value(float("nan"), objectives=1).reason
     ((1.5, 2.0), 'it returned nan')
     """
     if objectives == 0:
         return Outcome(Cause.COMPLETE)
-    listed = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    if len(listed) != objectives or not all(_is_number(x) for x in listed):
+    try:
+        values = tuple(_number(x) for x in _listed(value, objectives))
+    except OverflowError:
+        return Outcome(Cause.NON_FINITE, reason=f"it returned {_shown(value)}, which is beyond the range of a float")
+    except Exception:  # each library has its own for an array of several elements
         wanted = "a number" if objectives == 1 else f"{objectives} numbers, one for each direction"
-        return Outcome(Cause.BAD_RETURN, reason=f"it returned {value!r}, but must return {wanted}")
-    values = tuple(float(x) for x in listed)
-    if not all(math.isfinite(x) for x in values):
+        return Outcome(Cause.BAD_RETURN, reason=f"it returned {_shown(value)}, but must return {wanted}")
+    if not all(map(math.isfinite, values)):
         return Outcome(Cause.NON_FINITE, reason=f"it returned {', '.join(map(str, values))}")
     return Outcome(Cause.COMPLETE, values)
 
@@ -92,9 +99,27 @@ def outcome_of_error(error: BaseException) -> Outcome:
     return Outcome(Cause.ERROR, reason=reason, signature=f"{type(error).__name__} at {place}", details=details)
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, numbers.Real):
-        return True
-    return getattr(value, "ndim", None) == 0 and hasattr(value, "__float__")  # a scalar of numpy or torch
+def _listed(value: Any, objectives: int) -> list[Any]:
+    """One object for each objective. Raises ValueError or TypeError if the value is not that many."""
+    if objectives == 1 and not isinstance(value, list | tuple):
+        return [value]
+    if isinstance(value, str | bytes | Mapping | Set) or not isinstance(value, Iterable):
+        raise TypeError
+    listed = list(value)
+    if len(listed) != objectives:
+        raise ValueError
+    return listed
+
+
+def _number(value: Any) -> float:
+    item = getattr(value, "item", None)  # of arrays: NumPy is about to refuse float() of one that has dimensions
+    return float(item() if callable(item) else value)
+
+
+def _shown(value: Any) -> str:
+    """A value as one line of a message."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an integer of too many digits; whatever a program's own class raises
+        return f"a value of the class {type(value).__name__}"
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

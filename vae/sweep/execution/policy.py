@@ -60,7 +60,7 @@ class Failures:
             _log.error("trial %d: %s\n%s", trial.number, outcome.reason, outcome.details)
         self._count += 1
         which = f"trial {trial.number} ({', '.join(f'{key}={value}' for key, value in trial.params.items())})"
-        if outcome.cause == Cause.BAD_RETURN:
+        if outcome.cause == Cause.BAD_RETURN and not self._any_success():
             raise UserError(f"{which}: {outcome.reason}.")
         if outcome.cause == Cause.ERROR:
             self._add_error(outcome)
