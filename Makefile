@@ -11,6 +11,7 @@ help:  ## this list
 
 demo: .venv/.installed  ## a sweep of 20 trials with pruning on embedded data, no account, no network
 	WANDB_MODE=offline $(BIN)/python -m vae -m sweep=quick data=mnist_5k
+	@echo "in this shell, python and vae-eval are those of .venv after: source $(BIN)/activate"
 
 test: check  ## linters, type checker and the tests, with coverage
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term

@@ -91,6 +91,7 @@ def test_grey_pixels_are_reported_as_bce_and_an_nll_is_refused(evaluated):
     asked = evaluated("run=run", "k=5", *quiet, train=grey)
     assert asked.code == 2
     assert "vae-eval: nll_samples=5: A Bernoulli gives grey pixels no likelihood" in asked.err
+    assert asked.err.endswith("Leave k out: the rest is measured.\n")
 
 
 def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):

@@ -19,7 +19,7 @@ class Example:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        blocks = re.findall(r"^```sh\n(.*?)^```", (folder / "README.md").read_text(), re.M | re.S)
+        blocks = re.findall(r"^```bash\n(.*?)^```", (folder / "README.md").read_text(), re.M | re.S)
         self.commands = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
 
     def run(self, command: str, *more: str) -> str:

@@ -9,7 +9,7 @@ from test_architecture import ALONE, FLOOR
 def tree_of_readme() -> set[str]:
     """Paths of files and folders that the README's tree names, relative to the checkout."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (tree,) = re.findall(r"```\n(conf/ .*?)```", text, re.S)
+    (tree,) = re.findall(r"```text\n(conf/ .*?)```", text, re.S)
     found, folders = set(), [""]
     for line in tree.splitlines():
         depth = (len(line) - len(line.lstrip())) // 2

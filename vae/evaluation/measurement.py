@@ -65,7 +65,10 @@ def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits, spl
         value = getattr(settings, key)
         if value:
             why = f" {reason[3:]}" if reason.startswith("it ") else f": {reason}"
-            raise UserError(f"evaluation.{key}={str(value).lower()}{why.rstrip('.')}.")
+            off = str(type(value)()).lower()
+            raise UserError(
+                f"evaluation.{key}={str(value).lower()}{why.rstrip('.')}. evaluation.{key}={off} leaves it out."
+            )
     if settings.umap and not settings.pictures:
         raise UserError("evaluation.umap=true adds a picture to the others: set evaluation.pictures=true as well.")
     if settings.umap and find_spec("umap") is None:

@@ -96,7 +96,9 @@ def without_impossible(request: EvaluationRequest, model: VAE, splits: Splits) -
         value = getattr(settings, key)
         if value:
             if key in request.given:
-                raise UserError(f"vae-eval: {key}={value}: {reason}")
+                shown, out = str(value).lower(), "k" if key == "nll_samples" else key
+                why = reason.rstrip(".")
+                raise UserError(f"vae-eval: {key}={shown}: {why}. Leave {out} out: the rest is measured.")
             print(f"left out: {key}. {reason}", file=sys.stderr)
             settings = replace(settings, **{key: type(value)()})
     return settings
