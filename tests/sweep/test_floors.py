@@ -13,7 +13,7 @@ FLOORS = (
     ("attributes", "settings", "options"),
     ("space",),
     ("study",),
-    ("trial",),
+    ("trial", "setting_checks"),
     ("execution",),
     ("setup",),
     ("confirmation", "terminal"),

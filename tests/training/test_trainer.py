@@ -21,7 +21,7 @@ from vae.training.device import resolve_device, resolve_precision
 from vae.training.learning_rate import lr_factor
 from vae.training.loop import Step, fit, train_epoch
 from vae.training.progress import Progress
-from vae.training.task import BatchSizes, Task
+from vae.training.task import Passes, Task
 from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -51,7 +51,7 @@ def task(seed: int = 0, lr: float = 1e-3, dropout: float = 0.1, pixels: str = "d
     model = mlp(MlpConfig(latent_size=3, hidden_size=24, dropout=dropout), image_shape=(1, 8, 8))
     optimizer = optimizers.build(AdamConfig(lr=lr), model.parameters())
     generator = torch.Generator().manual_seed(seed)
-    return Task(model, splits(pixels), Elbo(), optimizer, generator, BatchSizes(64), **settings)
+    return Task(model, splits(pixels), Elbo(), optimizer, generator, Passes(64), **settings)
 
 
 def train(
@@ -183,10 +183,10 @@ def test_the_best_epoch_is_kept_not_the_last(tmp_path: Path) -> None:
     parts = task(lr=0.01, lr_factor=lambda step: 1.0 if step < 10 else 1000.0)
     progress, rows, store = train(parts, tmp_path / "c.pt")
     values = [row["val/elbo"] for row in rows]
-    assert progress.best_elbo == max(values)
+    assert progress.best_value == max(values)
     assert progress.best_epoch == values.index(max(values)) + 1 == 2
     found = evaluate(parts.model, parts.splits.validation).elbo
-    assert found == pytest.approx(progress.best_elbo, rel=1e-6)
+    assert found == pytest.approx(progress.best_value, rel=1e-6)
     assert not same(store._held["model"], store.best_model())
 
 
@@ -254,7 +254,7 @@ def test_bf16_stays_within_the_noise_of_the_seed(tmp_path: Path) -> None:
         progress, _, _ = train(
             task(dropout=0.0), tmp_path / precision, replace(SETTINGS, epochs=8, precision=precision)
         )
-        values[precision] = progress.best_elbo
+        values[precision] = progress.best_value
     assert values["bf16"] != values["fp32"]
     assert values["bf16"] == pytest.approx(values["fp32"], abs=0.3)
 
@@ -281,7 +281,7 @@ def test_a_gpu_reaches_what_a_cpu_reaches(tmp_path: Path) -> None:
         moved = replace(
             parts, splits=parts.splits.to(device), optimizer=optimizer, generator=torch.Generator(device).manual_seed(0)
         )
-        values.append(train(moved, tmp_path / device.type, replace(SETTINGS, epochs=8))[0].best_elbo)
+        values.append(train(moved, tmp_path / device.type, replace(SETTINGS, epochs=8))[0].best_value)
     assert values[0] == pytest.approx(values[1], abs=0.5)
 
 

@@ -73,6 +73,8 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     print_table([heads[place] for place in short], [[table[place].text(row[place]) for place in short] for row in rows])
     if not records.keys:
         print("the configs do not differ")
+    if said := records.ranking.why_none or records.ranking.remark:
+        print(f"not ranked: {said}" if records.ranking.why_none else said)
     if csv_file:
         write_whole(Path(csv_file), lambda file: csv.writer(file).writerows(cells))
     print(f"report {os.path.relpath(page)}")

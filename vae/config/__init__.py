@@ -2,6 +2,7 @@
 
 from vae.config.addresses import refuse_password, without_passwords, without_secrets
 from vae.config.checks import check, check_study_name, remark
+from vae.config.comparison import compare
 from vae.config.field_docs import describe
 from vae.config.names import elsewhere, lookup, make, one_of, raised
 from vae.config.registration import conf_dir, register

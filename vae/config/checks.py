@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from vae.config.addresses import refuse_password
 from vae.config.names import one_of
 from vae.config.schema import SCHEMA, DataConfig, names_of
+from vae.config.selection import parse_selection
 from vae.errors import UserError
 from vae.nested import flatten
 
@@ -58,6 +59,7 @@ def check(cfg: DictConfig) -> None:
     for key, text in flatten(OmegaConf.to_container(cfg, resolve=True)).items():  # type: ignore[arg-type]
         refuse_password(str(text), key)
     _check_validation(cfg.data.validation)
+    parse_selection(cfg.selection)
     _check_project(OmegaConf.select(cfg, "tracking.project"))
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")

@@ -29,6 +29,9 @@ MAY_DIFFER = (
 """Keys that do not change what is computed: they may differ between a run and its continuation.
 Whether data that have been moved are still the same images is seen from the images: `vae.data.identity`."""
 
+ADDED_LATER = {"selection": "auto"}
+"""Keys that earlier versions did not have -> the value that says what they did."""
+
 
 @dataclass(frozen=True)
 class Resume:
@@ -54,12 +57,26 @@ def parse_resume(value: object) -> Resume:
 
 def differences(recorded: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     """The keys, a line each, in which a continuation differs from the run that it continues; "" where it may be one."""
-    before, now = flatten(recorded), flatten(given)
-    # A learning-rate schedule that ends with the epochs cannot be extended.
-    fixed = before.get("optimizer.schedule") != "constant"
-    ignore = [key for key in MAY_DIFFER if not (fixed and key == "trainer.epochs")]
+    now = flatten(given)
+    before = {key: value for key, value in ADDED_LATER.items() if key in now} | flatten(recorded)
+    ends = ends_with_the_epochs(before)
+    ignore = [key for key in MAY_DIFFER if not (ends and key == "trainer.epochs")]
     keys = sorted(differing([before, now], ignore))
-    return "\n".join(f"  {key}: {before.get(key)} in the run, {now.get(key)} now" for key in keys)
+    why = {"trainer.epochs": f" ({ends} ends with the epochs: stretched, it would not be the one that was run)"}
+    return "\n".join(
+        f"  {key}: {before.get(key)} in the run, {now.get(key)} now{why.get(key, '') if ends else ''}" for key in keys
+    )
+
+
+def ends_with_the_epochs(config: Mapping[str, Any]) -> str:
+    """What of a flat config is laid out over `trainer.epochs`, so that a run with it cannot be extended; "": nothing.
+
+    >>> ends_with_the_epochs({"optimizer.schedule": "constant", "objective.schedule": "cyclic"})
+    'objective.schedule=cyclic'
+    """
+    if config.get("optimizer.schedule") != "constant":
+        return f"optimizer.schedule={config.get('optimizer.schedule')}"
+    return "objective.schedule=cyclic" if config.get("objective.schedule") == "cyclic" else ""
 
 
 def check_same_config(path: Path, recorded: Mapping[str, Any], given: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Figures of a trained model, as pairs of name and value. Nothing here writes or prints."""
 
-from vae.evaluation.bounds import nll_bounds, why_no_likelihood
+from vae.evaluation.bounds import nll_bounds, weighted_bound, why_no_likelihood
 from vae.evaluation.information import mutual_information
 from vae.evaluation.measurement import averages, check_density, check_measurable, measure, why_not
 from vae.evaluation.posteriors import Posteriors, infer_posteriors

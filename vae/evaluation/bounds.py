@@ -13,7 +13,7 @@ from vae.models.vae import VAE
 from vae.training.device import in_fp32
 
 NOISE_SEED = 150_900_519
-"""Sample j of every image comes from the generator seeded with this plus j: no chunk size changes it."""
+"""Sample j of every image comes from the generator seeded with this plus j: neither chunks nor k change it."""
 CURVE_SAMPLES = (1, 10, 100, 1000, 5000)
 """Numbers of samples at which the curve of the bound is read."""
 CACHE_BYTES = 8 * 2**20
@@ -83,6 +83,20 @@ def nll_bounds(
         yield from _bounds(model, split, k, rows, advance)
 
 
+@torch.no_grad()
+@in_fp32()
+def weighted_bound(
+    model: VAE, split: Split, k: int, advance: Callable[[int], object] = lambda n: None
+) -> tuple[float, float]:
+    """The mean over images of log 1/k sum_j w_j, to be maximised, and its standard error over the images.
+
+    It is minus the bound of `nll_bounds`, from the same noise. Pixels without a likelihood have it too: like the ELBO
+    it is then a bound of their cross-entropy, which compares models and is no log-likelihood.
+    """
+    *_, last = _bounds(model, split, k, None, advance)
+    return -last.nll, last.error
+
+
 def _bounds(model: VAE, split: Split, k: int, rows: int | None, advance: Callable[[int], object]) -> Iterator[Bound]:
     model.eval()
     x, y, n = to_float(split.images), split.labels, len(split)
@@ -126,9 +140,12 @@ def rows_of(x: Tensor, y: Tensor | None, start: int, rows: int) -> tuple[Tensor,
 
 
 def noise_of_sample(j: int, n: int, size: int, like: Tensor) -> Tensor:
-    """The noise of sample j of all n images, (n, size)."""
+    """The noise of sample j of all n images, (n, size): drawn dimension by dimension, so that a larger latent space
+    sees the noise of a smaller one and more beside it. Models of all sizes are then compared by paired differences.
+    """
     generator = torch.Generator(like.device).manual_seed(NOISE_SEED + j)
-    return torch.randn(n, size, generator=generator, device=like.device, dtype=like.dtype)
+    drawn = [torch.randn(n, generator=generator, device=like.device, dtype=like.dtype) for _ in range(size)]
+    return torch.stack(drawn, dim=1)
 
 
 def rows_that_fit(model: VAE, device: torch.device) -> int:

@@ -8,10 +8,12 @@ from vae import models, objectives
 from vae.config import RunConfig
 from vae.data import Splits
 from vae.errors import UserError
+from vae.evaluation import weighted_bound
 from vae.training import optimizers
 from vae.training.device import resolve_device
+from vae.training.judge import Judge
 from vae.training.learning_rate import lr_factor
-from vae.training.task import BatchSizes, Task
+from vae.training.task import Passes, Task
 
 
 def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
@@ -26,7 +28,7 @@ def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
         objective=build_objective(config, splits),
         optimizer=optimizers.build(settings, model.parameters()),
         generator=torch.Generator(device).manual_seed(config.seed),
-        batch_sizes=BatchSizes(config.data.batch_size, config.data.eval_batch_size),
+        passes=Passes(config.data.batch_size, config.data.eval_batch_size, Judge(config.selected_by, weighted_bound)),
         lr_factor=partial(
             lr_factor,
             steps=config.trainer.epochs * steps,

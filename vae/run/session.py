@@ -1,5 +1,6 @@
 """What a run prints, writes into its folder and sends to its trackers."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ from vae.errors import Pruned, StorageError
 from vae.files import writing
 from vae.nested import bare, flatten
 from vae.run.command import resume_command, write_command
-from vae.run.console import EpochBar, EpochLines
-from vae.run.findings import examine, scalars
+from vae.run.console import EpochBar, EpochLines, heading_of
+from vae.run.findings import examine, progress_bar, scalars
 from vae.run.folder import Command
 from vae.run.header import header
 from vae.run.job import Job, link_latest
@@ -72,7 +73,9 @@ class Session:
         self._say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
         epochs, from_epoch = self._config.trainer.epochs, len(history)
-        trackers.append(EpochBar.start(self._console, epochs, from_epoch) if terminal else EpochLines(self._console))
+        by = self._task.judge.selection.of_epochs
+        lines = EpochBar.start(self._console, epochs, from_epoch, by) if terminal else EpochLines(self._console, by)
+        trackers.append(lines)
         self.tracker = Trackers(*trackers, *([trial] if trial else []), *wandb)  # W&B's end, which may wait, is last
         self._is_latest = job.trial is None and link_latest(job.folder)
 
@@ -91,23 +94,30 @@ class Session:
         sheet = figures.reconstructions(x, decoded)
         self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
 
-    def conclude(self, progress: Progress, seconds: float) -> None:
-        """Ends a complete run: evaluates the test images, for the only time; draws, summarises, prints one line."""
+    def conclude(self, progress: Progress, started: float) -> float:
+        """Ends a complete run: evaluates the test images, for the only time; draws, summarises, prints one line.
+
+        Returns the run's value; `started` is when it began, by `time.perf_counter`.
+        """
         from vae import figures
 
-        test = evaluate(self._task.model, self._task.splits.test, self._task.batch_sizes.evaluation).named("test")
+        judged = self._judge()
+        value = judged.get(self._task.judge.selection.name, progress.best_value)
+        test = evaluate(self._task.model, self._task.splits.test, self._task.passes.evaluation).named("test")
         self.draw(progress.best_epoch)
         self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
         self._draw_latents(progress.best_epoch)
         test |= self._examine(progress.best_epoch)
         self._is_complete = True
-        self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | test)
+        seconds = time.perf_counter() - started
+        self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | {"value": value} | judged | test)
         latest = " (results/latest)" if self._is_latest else ""
         chosen = " (on the test images)" if self._task.splits.selects_on_test else ""
         self._say(
-            f"best val elbo {progress.best_elbo:.2f} at epoch {progress.best_epoch}{chosen} · "
+            f"best {heading_of(self._task.judge.selection.name)} {value:.2f} at epoch {progress.best_epoch}{chosen} · "
             f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
         )
+        return value
 
     def abort(self, error: BaseException, progress: Progress, seconds: float, kept: int | None) -> None:
         """Ends a run that was stopped: summarises how far it has come, with its state, the reason, and what is kept.
@@ -137,6 +147,13 @@ class Session:
         if state == RunState.INTERRUPTED and self._job.trial is None and kept is not None:
             nothing_lost = "Nothing is lost. " if kept == progress.epoch else ""
             self._say(f"{nothing_lost}Resume with: {resume_command(shown, self._asked)}")
+
+    def _judge(self) -> dict[str, float]:
+        """The figures of the best epoch by which the run is judged, where its epochs were judged by cheaper ones."""
+        judge, images = self._task.judge, self._task.splits.validation
+        pairs = judge.samples_at_the_end * len(images)
+        with progress_bar(self._console, pairs, f"{judge.selection.name}, {len(images):,} images") as advance:
+            return judge.at_the_end(self._task.model, images, advance)
 
     def _draw_latents(self, epoch: int) -> None:
         """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""

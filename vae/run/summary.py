@@ -17,10 +17,11 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
     last = progress.history[-1] if progress.history else {}
     best = next((row for row in progress.history if row["epoch"] == progress.best_epoch), {})
     images = len(task.splits.train) * progress.epoch
-    device = task.generator.device
+    device, selection = task.generator.device, task.judge.selection
     return {
         "state": state.in_summary,
-        "value": progress.best_elbo if progress.best_epoch else None,
+        "value": progress.best_value if progress.best_epoch and selection.name == selection.of_epochs else None,
+        "selection": selection.name,
         "best_epoch": progress.best_epoch,
         "epochs": progress.epoch,
         **{key: value for key, value in last.items() if key.startswith("train/")},

@@ -46,7 +46,7 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
 
 
 def train_and_test(config: RunConfig, job: Job) -> float:
-    """Trains, tests and draws. Returns the best validation ELBO, in nats per image.
+    """Trains, tests and draws. Returns what `selection` names, of the best epoch, in nats per image.
 
     No file in `job.folder` is left half written; an error that ends the run early is recorded there and raised again.
     """
@@ -70,17 +70,18 @@ def train_and_test(config: RunConfig, job: Job) -> float:
         session.open(state["progress"]["history"] if state else (), trial)
         with fitting(store.path):
             progress = task.restore(state) if state else Progress()
+        judged_by = task.judge.selection.of_epochs
         try:
             if trial:
-                trial.catch_up({row["epoch"]: row["val/elbo"] for row in progress.history if "val/elbo" in row})
+                trial.catch_up({row["epoch"]: row[judged_by] for row in progress.history if judged_by in row})
             with within_memory():
                 fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
-                session.conclude(progress, time.perf_counter() - started)
+                value = session.conclude(progress, started)
                 store.drop_previous()
         except BaseException as error:
             session.abort(error, progress, time.perf_counter() - started, kept=kept_epoch(store.path))
             raise
-    return progress.best_elbo
+    return value
 
 
 def trial_of_this_job() -> AbstractContextManager[Any]:

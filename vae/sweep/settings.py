@@ -84,6 +84,13 @@ class Sweeper:
     """Keys and groups that may differ when a study is resumed, for example [tracking, notes]."""
     check: str | None = None
     """`module:function` that is called with each corner's config before the study exists and raises what is wrong."""
+    compare: str | None = None
+    """`module:function` of the configs of trials at the corners of the space, and of `objectives`, called before the
+    study exists: raises where their values cannot be ranked, and returns overrides that all trials get."""
+    added_later: Any = None
+    """Key of the program's config that a study of an earlier version lacks -> the value that it stands for there."""
+    from_facts: Any = None
+    """Config key -> a fact that each job records, from which best.yaml takes it: {trainer.threads: threads}."""
     remark: str | None = None
     """`module:function` from the program's config to a sentence for the sweep's first lines; "": nothing is said."""
     experiment_group: str | None = None

@@ -8,14 +8,15 @@ from typing import Any, Literal
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from vae.config import check_study_name, one_of, refuse_password, without_passwords
+from vae.config import check_study_name, refuse_password, without_passwords
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.execution.measures import Measures, violation
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.setting_checks import checked_settings
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
 from vae.sweep.space.composer import task_config
@@ -28,20 +29,6 @@ from vae.sweep.study.goal import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.place import refuse_shared_folder
 from vae.sweep.study.storage import absolute, sqlite_address
-
-_DUPLICATES = ("reuse", "reseed", "run")
-_AT_LEAST = {
-    "n_jobs": 1,
-    "n_trials": 1,
-    "max_retries": 0,
-    "same_error_limit": 1,
-    "max_failure_rate": 0,
-    "heartbeat_seconds": 0.1,
-    "grace_seconds": 0.2,
-    "storage_wait_seconds": 0,
-    "trial_timeout_seconds": 0.001,
-    "report_every_seconds": 0,
-}
 
 
 @dataclass(frozen=True)
@@ -77,7 +64,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     """Checks everything. Raises UserError; nothing has been created by then."""
     for argument in arguments:
         refuse_password(argument.partition("=")[2], argument.partition("=")[0])
-    settings = _checked_settings(program.config)
+    settings = checked_settings(program.config)
     space = _fitting_space(program, settings, arguments)
     space.order()
     directions = directions_of(settings.direction)
@@ -89,10 +76,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     extend = _imported(settings, "custom_search_space")
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
     samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
-    preflight = Preflight(
-        space, program.composer.slow, groups=_groups(program, space), check=_imported(settings, "check")
-    )
-    config = preflight.check_corners()
+    space, preflight, config = _checked_space(program, settings, space)
     refuse_shared_folder(preflight.first_job(), space.params, may_repeat=settings.duplicates == "run")
     base, resume = task_config(config), settings.resume_overrides
     plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
@@ -109,7 +93,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         plan=plan,
         first=_first(settings, space, config),
         policy=_policy(settings, space),
-        search=Search(record, sampler, settings.pruner),
+        search=Search(record, sampler, settings.pruner, settings.added_later or {}),
         place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
     )
 
@@ -128,40 +112,34 @@ def _fitting_space(program: HydraProgram, settings: Sweeper, arguments: list[str
     return replace(fitting, left_out=tuple(fit.lines(chosen)))
 
 
+def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tuple[Space, Preflight, DictConfig]:
+    """The space with what makes its trials comparable, its pre-flight, and the config with no swept key set."""
+    check, compare = _imported(settings, "check"), _imported(settings, "compare")
+    corners: list[DictConfig] = []
+
+    def look_at(config: DictConfig) -> None:
+        if check:
+            check(config)
+        corners.append(config)
+
+    preflight = Preflight(space, program.composer.slow, groups=_groups(program, space), check=look_at)
+    config = preflight.check_corners()
+    try:
+        added = compare(corners, settings.objectives or []) if compare else []
+    except UserError as error:
+        raise UserError(f"{error} No study was created.") from error
+    if added:
+        space = replace(space, fixed=(*space.fixed, *added))
+        preflight = replace(preflight, space=space)
+        config = preflight.without_swept_keys()
+    settings.value_name = str(config.hydra.sweeper.value_name)  # it may be that of a key that was decided just now
+    return space, preflight, config
+
+
 def _groups(program: HydraProgram, space: Space) -> list[str]:
     """The swept keys that are config groups."""
     loader = program.context.config_loader
     return [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
-
-
-def _checked_settings(config: DictConfig) -> Sweeper:
-    settings: Any = OmegaConf.to_object(config.hydra.sweeper)
-    assert isinstance(settings, Sweeper)
-    for name in ("sampler", "pruner"):
-        node = config.hydra.sweeper[name]
-        given: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else {}
-        setattr(settings, name, samplers.by_name(given, name))
-    for name in ("params", "search_space", "conditions", "constraints"):
-        value = getattr(settings, name)
-        if value is not None and not isinstance(value, Mapping):
-            raise UserError(f"hydra.sweeper.{name} must be {{key: ...}}, not {value!r}.")
-    direction = config.hydra.sweeper.direction
-    settings.direction = list(direction) if isinstance(direction, ListConfig) else str(direction)
-    for name, least in _AT_LEAST.items():
-        value = getattr(settings, name)
-        if value is not None and value < least:
-            raise UserError(f"hydra.sweeper.{name} must be at least {least}, but it is {value}.")
-    if settings.duplicates not in _DUPLICATES:
-        choices = one_of(settings.duplicates, _DUPLICATES)
-        raise UserError(f"hydra.sweeper.duplicates: no such choice: {settings.duplicates}. {choices}")
-    if settings.confirm.top > 0 and not isinstance(settings.direction, str) and len(settings.direction) > 1:
-        raise UserError("hydra.sweeper.confirm ranks one objective; there are several. Remove it.")
-    if settings.grace_seconds <= settings.heartbeat_seconds:
-        raise UserError(
-            f"hydra.sweeper.grace_seconds ({settings.grace_seconds:g}) must be longer than heartbeat_seconds "
-            f"({settings.heartbeat_seconds:g}), or every trial looks dead."
-        )
-    return settings
 
 
 def _params(settings: Sweeper) -> Mapping[str, Any]:
@@ -172,7 +150,9 @@ def _params(settings: Sweeper) -> Mapping[str, Any]:
     return {key: distribution_from(key, spec) for key, spec in given.items()}
 
 
-def _imported(settings: Sweeper, name: Literal["check", "custom_search_space", "remark"]) -> Callable[..., Any] | None:
+def _imported(
+    settings: Sweeper, name: Literal["check", "compare", "custom_search_space", "remark"]
+) -> Callable[..., Any] | None:
     path = getattr(settings, name)
     return callable_of(path, f"hydra.sweeper.{name}") if path else None
 

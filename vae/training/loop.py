@@ -21,7 +21,7 @@ from vae.training.checkpoint import Store
 from vae.training.device import autocast_for
 from vae.training.progress import Averages, Progress
 from vae.training.task import Task
-from vae.training.validation import evaluate, zero_sums
+from vae.training.validation import zero_sums
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def fit(
 ) -> None:
     """Trains from `progress` until `settings.epochs` and leaves the best weights in the model.
 
-    After each epoch `tracker` takes its metrics, `store` the state and `reporter` the validation ELBO; `draw` is called
-    with the epoch when pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt and what the
-    reporter raises; in each case the last whole epoch is on disk.
+    After each epoch `tracker` takes its metrics, `store` the state and `reporter` the figure that selects; `draw` gets
+    the epoch when pictures are due. Raises NonFiniteError, and lets through KeyboardInterrupt and what the reporter
+    raises; in each case the last whole epoch is on disk.
     """
     train = task.batches()
     objective = torch.compile(task.objective) if settings.compile else task.objective
-    scheduled = torch.zeros((), device=task.generator.device)
+    scheduled, judged_by = torch.zeros((), device=task.generator.device), task.judge.selection.of_epochs
     step = Step(
         lambda i: task.set_schedules(progress.step + i, scheduled),
         scheduled,
@@ -78,17 +78,17 @@ def fit(
             row["lr"] = task.set_schedules(last - 1, scheduled)
             _require_finite(row, where)
             if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs:
-                row |= evaluate(task.model, task.splits.validation, task.batch_sizes.evaluation).named("val")
+                row |= task.judge.of_epoch(task.model, task.splits.validation, task.passes.evaluation)
                 _require_finite(row, where)
             with undisturbed():  # a signal finds the epoch held and tracked, or not begun
-                progress.advance(last, seconds, row)
+                progress.advance(last, seconds, row, judged_by)
                 store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
                 tracker.log(epoch, row)
                 store.write_if_due()
             if draw and due(epoch, settings.images_every_epochs):
                 draw(epoch)
-            if reporter and "val/elbo" in row:
-                reporter.report(epoch, row["val/elbo"])
+            if reporter and judged_by in row:
+                reporter.report(epoch, row[judged_by])
     task.model.load_state_dict(store.best_model())
 
 

@@ -1,10 +1,12 @@
 """How far a run has come, and the averages of an epoch."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vae.config.schema import TrainerConfig
+from vae.config.selection import ELBO
 
 
 class Averages(NamedTuple):
@@ -40,7 +42,7 @@ class Progress:
     >>> from vae.training.progress import Progress
     >>> progress = Progress()
     >>> progress.advance(step=391, seconds=1.5, row={"val/elbo": -120.5})
-    >>> progress.epoch, progress.best_epoch, progress.best_elbo
+    >>> progress.epoch, progress.best_epoch, progress.best_value
     (1, 1, -120.5)
     """
 
@@ -49,9 +51,9 @@ class Progress:
     step: int = 0
     """Steps in these."""
     best_epoch: int = 0
-    """Epoch with the best validation ELBO, from 1; 0: none was evaluated."""
-    best_elbo: float = -math.inf
-    """Its validation ELBO, in nats per image."""
+    """Epoch with the best validation figure, from 1; 0: none was evaluated."""
+    best_value: float = -math.inf
+    """What it was selected by, in nats per image: its validation ELBO, or its importance-weighted bound."""
     evals_since_best: int = 0
     """Evaluations in a row that were not better."""
     train_seconds: float = 0.0
@@ -59,18 +61,26 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
     """A row of metrics for each epoch."""
 
-    def advance(self, step: int, seconds: float, row: dict[str, float]) -> None:
-        """Adds an epoch: the steps made since the start of the run, the seconds it took, its row of metrics."""
+    def advance(self, step: int, seconds: float, row: dict[str, float], judged_by: str = ELBO) -> None:
+        """Adds an epoch: the steps made since the start of the run, the seconds it took, its row of metrics.
+
+        `judged_by` is the metric that selects the best epoch; a row without it was not evaluated.
+        """
         self.epoch += 1
         self.step = step
         self.train_seconds += seconds
         self.history.append({"epoch": self.epoch, **row})
-        if row.get("val/elbo", -math.inf) > self.best_elbo:
-            self.best_epoch, self.best_elbo, self.evals_since_best = self.epoch, row["val/elbo"], 0
-        elif "val/elbo" in row:
+        if row.get(judged_by, -math.inf) > self.best_value:
+            self.best_epoch, self.best_value, self.evals_since_best = self.epoch, row[judged_by], 0
+        elif judged_by in row:
             self.evals_since_best += 1
 
     def finished(self, settings: TrainerConfig) -> bool:
-        """Whether all epochs are done, or the validation ELBO has not risen for `early_stop_evals` evaluations."""
+        """Whether all epochs are done, or the validation figure has not risen for `early_stop_evals` evaluations."""
         stops_early = 0 < settings.early_stop_evals <= self.evals_since_best
         return self.epoch >= settings.epochs or stops_early
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> "Progress":
+        """From a checkpoint, also one of an earlier version, which had no other figure than the ELBO."""
+        return cls(**{"best_value" if name == "best_elbo" else name: value for name, value in record.items()})

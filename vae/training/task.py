@@ -1,7 +1,7 @@
 """The parts of a run that is trained, and the state that decides how it continues."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -11,17 +11,20 @@ from vae.data import Batches, Splits
 from vae.models.vae import VAE
 from vae.objectives import Objective
 from vae.training.checkpoint import rng_state, set_rng_state
+from vae.training.judge import Judge
 from vae.training.progress import Progress
 
 
 @dataclass(frozen=True)
-class BatchSizes:
-    """How many images are computed at a time."""
+class Passes:
+    """How the passes over the images are made, and what those over the validation images measure."""
 
     training: int
     """Images per training step."""
     evaluation: int = 1000
     """Images per batch in evaluation; affects memory, but no metric."""
+    judge: Judge = field(default_factory=Judge)
+    """Measures what selects the epoch, and the value of the run."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Task:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     """Draws the order of the images, dynamic pixels and latent noise; on the model's device."""
-    batch_sizes: BatchSizes
+    passes: Passes
     lr_factor: Callable[[int], float] = lambda step: 1.0
     """Step, from 0 -> learning rate as a fraction of its peak."""
 
@@ -43,9 +46,14 @@ class Task:
         for group in self.optimizer.param_groups:
             group.setdefault("peak_lr", group["lr"])
 
+    @property
+    def judge(self) -> Judge:
+        """What selects."""
+        return self.passes.judge
+
     def batches(self) -> Batches:
         """Batches of the training images: a new order, and new dynamic pixels, in each pass."""
-        return Batches(self.splits.train, self.batch_sizes.training, self.generator, self.splits.dynamic)
+        return Batches(self.splits.train, self.passes.training, self.generator, self.splits.dynamic)
 
     def set_schedules(self, step: int, scheduled: Tensor) -> float:
         """Sets the learning rate of a step (from 0) and the objective's scheduled value; returns the learning rate."""
@@ -74,4 +82,4 @@ class Task:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
         set_rng_state(state["rng"])
-        return Progress(**state["progress"])
+        return Progress.of_record(state["progress"])

@@ -16,6 +16,7 @@ from vae.config.schema.optimizer import AdamConfig, OptimizerConfig, RmspropConf
 from vae.config.schema.prior import FlowConfig, PriorConfig, VampConfig
 from vae.config.schema.tracking import TrackingConfig, WandbConfig
 from vae.config.schema.trainer import TrainerConfig
+from vae.config.selection import Selection, parse_selection
 
 
 @dataclass
@@ -38,6 +39,9 @@ class RunConfig:
     trainer: TrainerConfig = MISSING
     evaluation: EvaluationConfig = MISSING
     tracking: TrackingConfig = MISSING
+    selection: str = "auto"
+    """What selects the epoch and is the value of the run: val/elbo; val/iwae_kN, the bound with N importance samples
+    (up to 5 after each epoch, all at the end); auto: val/elbo, but in a search over objectives val/iwae_k50."""
     seed: int = number(0, at_least=0, at_most=2**63 - 1)
     """Seed of weights, batches and noise."""
     study: str = "${now:%Y-%m-%d_%H-%M-%S}"
@@ -47,6 +51,11 @@ class RunConfig:
     my_package.module:factory, settings of Hydra, resolvers. Said on the command line only."""
     notes: str = ""
     """A line about the purpose of the run; kept with the run and in W&B."""
+
+    @property
+    def selected_by(self) -> Selection:
+        """`selection`, parsed."""
+        return parse_selection(self.selection)
 
     @property
     def resume(self) -> Resume:

@@ -25,7 +25,7 @@ class TrainerConfig:
     eval_every_epochs: int = number(1, at_least=1)
     """Validation every n epochs, and after the last."""
     early_stop_evals: int = number(0, at_least=0)
-    """Stop after this many evaluations in a row without a better validation ELBO; 0: off."""
+    """Stop after this many evaluations in a row without a better validation figure; 0: off."""
     images_every_epochs: int = number(0, at_least=0)
     """Samples and reconstructions every n epochs; 0: only at the end."""
     checkpoint_every_seconds: float = number(10.0, at_least=0)

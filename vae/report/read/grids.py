@@ -10,13 +10,14 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from vae.config.comparison import objectives_mixed, why_not_comparable
+from vae.config.selection import BOUND, ELBO
 from vae.nested import bare, differing, select
-from vae.report.read.records import Execution, Records, Request, Run
+from vae.report.read.records import Execution, Ranking, Records, Request, Run
 from vae.run.folder import RunFolder, is_run, read_config, read_folder, read_overrides, read_sweep
 from vae.run.recorded import Damage, Scalar, shown
 from vae.states import RunState
 
-OBJECTIVE = "val/elbo"
 INCIDENTAL_KEYS = (
     "study",
     "trust",
@@ -75,7 +76,24 @@ def read_runs(
     study = optuna.create_study(direction="maximize", study_name=title)
     study.add_trials([_trial(run, distributions) for run in runs])
     space = {key: ", ".join(map(str, dict.fromkeys(of_key))) for key, of_key in values.items()}
-    return Records(title, runs, study, [OBJECTIVE], Request(space, command), damage=noted)
+    known = [config for config in configs.values() if config]
+    names = dict.fromkeys(str(run.folder.facts.get("selection", ELBO)) for run in runs)
+    name, ranking = ", ".join(names) or ELBO, _ranking(known, list(names))
+    return Records(title, runs, study, [name], Request(space, command), ranking, damage=noted)
+
+
+def _ranking(configs: Sequence[Mapping[str, Any]], selections: Sequence[str]) -> Ranking:
+    """Whether runs with these flat configs, whose values are these figures, can be ranked by them."""
+    if reason := why_not_comparable(configs):
+        return Ranking(why_none=f"their values are of different things: {reason}")
+    if len(selections) > 1:
+        return Ranking(why_none=f"their values are different figures ({', '.join(selections)})")
+    if selections == [ELBO] and objectives_mixed(configs):
+        return Ranking(
+            remark="The ELBO favours what was trained to maximise it over an importance-weighted objective; "
+            f"selection={BOUND} judges both by one bound."
+        )
+    return Ranking()
 
 
 def distribution(values: Sequence[Scalar]) -> BaseDistribution:

@@ -61,6 +61,18 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Ranking:
+    """What is known of the runs' order beside their values."""
+
+    confirmed: Sequence[Confirmed] = ()
+    """Runs that were repeated with fresh seeds, best mean first."""
+    why_none: str = ""
+    """Why these runs cannot be ranked, in a clause; "" where they can."""
+    remark: str = ""
+    """A sentence on what the order does not tell; "" where nothing needs to be said."""
+
+
+@dataclass(frozen=True)
 class Records:
     """A study, a grid, or named runs."""
 
@@ -71,7 +83,7 @@ class Records:
     objectives: Sequence[str]
     """Their names: `val/elbo`."""
     request: Request = field(default_factory=Request)
-    confirmed: Sequence[Confirmed] = ()
+    ranking: Ranking = field(default_factory=Ranking)
     damage: Mapping[str, str] = field(default_factory=dict)
     """File that belongs to no single run -> what in it could not be read, in words."""
 
@@ -82,13 +94,20 @@ class Records:
         return [*(key for key in self.request.space if key in used), *sorted(used - set(self.request.space))]
 
     @property
+    def confirmed(self) -> Sequence[Confirmed]:
+        """Runs that were repeated with fresh seeds, best mean first."""
+        return self.ranking.confirmed
+
+    @property
     def maximise(self) -> list[bool]:
         """For each objective, whether more is better."""
         return [direction == optuna.study.StudyDirection.MAXIMIZE for direction in self.study.directions]
 
     @cached_property
     def best(self) -> list[int]:
-        """Index of the best run, or of the runs on the Pareto front; empty while none is complete."""
+        """Index of the best run, or of those on the Pareto front; empty while none is complete, or can be the best."""
+        if self.ranking.why_none:
+            return []
         return [trial.number for trial in best_trials(self.study, self.confirmed)]
 
     @property

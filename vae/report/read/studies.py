@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from vae.errors import StorageError, UserError
 from vae.nested import bare, select, without_resolvers
 from vae.report.read.grids import read_grid, run_folders
-from vae.report.read.records import Execution, Records, Request, Run
+from vae.report.read.records import Execution, Ranking, Records, Request, Run
 from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
 from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, parsed, plain_facts, shown, why_unread
 from vae.states import RunState
@@ -91,7 +91,7 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
         study=study,
         objectives=_objectives(asked.get("objectives"), trials, len(stored.directions)),
         request=request,
-        confirmed=confirmations(study, _confirmations_of(stored)),
+        ranking=Ranking(confirmations(study, _confirmations_of(stored))),
         damage=damage,
     )
 

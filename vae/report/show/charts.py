@@ -32,7 +32,7 @@ class Chart:
 
 
 def charts(records: Records) -> Iterator[Chart]:
-    """The figures for which the study has enough complete trials."""
+    """The figures for which the study has enough complete trials; of runs that cannot be ranked, their times alone."""
     complete = [trial for trial in records.study.trials if trial.state == TrialState.COMPLETE]
     shares = importances(records.study)
     makers: Sequence[Callable[[], Iterator[Chart]]] = (
@@ -44,10 +44,10 @@ def charts(records: Records) -> Iterator[Chart]:
         lambda: _pareto(records, complete),
         lambda: _timeline(records),
     )
-    for make in makers:
+    for maker in makers if not records.ranking.why_none else makers[-1:]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna's, that some figures are experimental: not for the reader
-            yield from make()
+            yield from maker()
 
 
 def _importance(records: Records, shares: dict[str, float]) -> Iterator[Chart]:

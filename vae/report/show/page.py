@@ -82,7 +82,7 @@ def by_rank(records: Records) -> list[int]:
 
     def rank(index: int) -> tuple[bool, bool, float, int]:
         run = records.runs[index]
-        value = sign * run.values[0] if run.values else 0.0
+        value = sign * run.values[0] if run.values and not records.ranking.why_none else 0.0
         return index not in records.best, run.state != RunState.COMPLETE, value, index
 
     return sorted(range(len(records.runs)), key=rank)

@@ -35,6 +35,8 @@ def _selected_on_test(records: Records) -> str:
 
 def _found(records: Records) -> str:
     complete = [run for run in records.runs if run.state == RunState.COMPLETE and run.values]
+    if complete and records.ranking.why_none:
+        return f"These {len(complete)} complete runs are not ranked: {records.ranking.why_none}."
     if complete and not records.best:
         return f"No complete run meets the constraints ({len(complete)} complete)."
     if not complete:
@@ -59,7 +61,7 @@ def _found(records: Records) -> str:
     if shares:
         key, share = max(shares.items(), key=lambda item: item[1])
         sentences += f" {key} explains {share:.0%} of the differences."
-    return sentences
+    return f"{sentences} {records.ranking.remark}".rstrip()
 
 
 def overview(records: Records) -> dict[str, str]:

@@ -49,7 +49,7 @@ class Preflight:
                 "the search space is empty. Sweep a key on the command line, for example 'x=interval(0, 1)', "
                 "or set hydra.sweeper.params. No study was created."
             )
-        base = self._composed([], "the fixed overrides")
+        base = self.without_swept_keys()
         for values in corners(self.space, self.groups):
             try:
                 config = self._compose(overrides_of(values))
@@ -57,6 +57,10 @@ class Preflight:
                 raise self._diagnosis(values, error) from error
             self._check(config, values)
         return base
+
+    def without_swept_keys(self) -> DictConfig:
+        """The config with no swept key set. Raises UserError where the fixed overrides do not fit."""
+        return self._composed([], "the fixed overrides")
 
     def first_job(self) -> DictConfig:
         """The config of a job at the first corner, which `check_corners` has found to fit."""
@@ -133,15 +137,25 @@ def corners(space: Space, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Settings of the swept keys in which each corner value of each key occurs, under each combination of groups."""
     order = space.order()
     choices = {key: corner_values(space.params[key]) for key in order}
-    combinations = itertools.product(*(choices[group] for group in groups))
-    for combination in itertools.islice(combinations, _MOST_GROUP_COMBINATIONS):
-        chosen = dict(zip(groups, combination, strict=True))
+    for chosen in _combinations({group: choices[group] for group in groups}):
         for i in range(max((len(choices[key]) for key in order if key not in groups), default=1)):
             values: dict[str, Any] = {}
             for key in order:
                 if space.active(key, values):
                     values[key] = chosen[key] if key in chosen else choices[key][i % len(choices[key])]
             yield values
+
+
+def _combinations(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """The first combinations of the groups' options, and then one with each option that was in none of them."""
+    lacking = {group: list(options) for group, options in choices.items()}
+    for combination in itertools.islice(itertools.product(*choices.values()), _MOST_GROUP_COMBINATIONS):
+        for group, option in zip(choices, combination, strict=True):
+            lacking[group] = [each for each in lacking[group] if each != option]
+        yield dict(zip(choices, combination, strict=True))
+    for group, options in lacking.items():
+        for option in options:
+            yield {other: options[0] for other, options in choices.items()} | {group: option}
 
 
 def callable_of(path: str, key: str) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Search:
     sampler: BaseSampler
     pruner: Mapping[str, Any]
     """Its config: a pruner is not part of an Optuna study, each job makes its own."""
+    added_later: Mapping[str, str] = field(default_factory=dict)
+    """Facts that the record of an earlier version lacks -> what they were there."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
             pruner=make_pruner(search.pruner, len(search.record.directions)),
             load_if_exists=True,
         )
-        _refuse_difference(study, search.record)
+        _refuse_difference(study, search.record, search.added_later)
         study.set_user_attr(RECORD, asdict(search.record))
         study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
         study.set_user_attr(HEARTBEAT, heartbeat_seconds)
@@ -108,7 +110,7 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     return study, storage
 
 
-def _refuse_difference(study: Study, new: Record) -> None:
+def _refuse_difference(study: Study, new: Record, added_later: Mapping[str, str]) -> None:
     recorded = study.user_attrs.get(RECORD)
     if recorded is None:
         old = [direction.name.lower() for direction in study.directions]
@@ -116,7 +118,7 @@ def _refuse_difference(study: Study, new: Record) -> None:
             wanted = ", ".join(new.directions)
             raise UserError(f"study {study.study_name} exists with direction {', '.join(old)}, not {wanted}.")
         return
-    before, now = Record(**recorded).lines(), new.lines()
+    before, now = {**added_later, **Record(**recorded).lines()}, new.lines()
     differences = [
         f"  {fact}: was {before.get(fact, 'not there')}, now {now.get(fact, 'not there')}\n"
         for fact in sorted(differing([before, now]))

@@ -127,7 +127,9 @@ def _cells(trial: FrozenTrial) -> dict[str, Any]:
     return {key: "null" if value is None else value for key, value in values_of(trial.params).items()}
 
 
-def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str]) -> None:
+def write_best(
+    config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str], kept: Mapping[str, Any]
+) -> None:
     """A trial's whole config as an overlay: choices as `defaults`, every value below.
 
     Args:
@@ -135,6 +137,7 @@ def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: 
         path: the file.
         about: lines of the file's header.
         leave_out: dotted keys and groups that are not written.
+        kept: dotted keys that are written all the same -> what the job had for them.
     """
     choices = {
         group: option
@@ -145,8 +148,11 @@ def write_best(config: DictConfig, path: Path, about: Sequence[str], leave_out: 
     assert isinstance(values, dict)
     defaults = [{f"override /{group}": option} for group, option in choices.items()]
     overlay = {**({"defaults": defaults} if defaults else {}), **_written(without(values, leave_out))}
+    written = OmegaConf.create(overlay)
+    for key, value in kept.items():
+        OmegaConf.update(written, key, value)
     header = "".join(f"# {line}\n" for text in ("@package _global_", *about) for line in text.splitlines())
-    write_whole(path, lambda file: file.write(header + OmegaConf.to_yaml(OmegaConf.create(overlay))))
+    write_whole(path, lambda file: file.write(header + OmegaConf.to_yaml(written)))
 
 
 def _written(values: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -8,7 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.config.quoting import command
 from vae.states import RunState
-from vae.sweep.attributes import REASON
+from vae.sweep.attributes import FACTS, REASON
 from vae.sweep.setup import Setup
 from vae.sweep.study import results
 from vae.sweep.study.ledger import Ledger
@@ -93,9 +93,11 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     group = setup.settings.experiment_group
     overrides = setup.plan.repeats(trial)
     config = setup.program.job_config(trial.number, overrides)
+    facts = trial.user_attrs.get(FACTS, {})
+    kept = {key: facts[name] for key, name in (setup.settings.from_facts or {}).items() if name in facts}
     leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
     again = again_command(config, overrides, (path, group, leave_out) if group else None)
     values = ", ".join(f"{value!r}" for value in trial.values)
     about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
-    results.write_best(config, path, about=about, leave_out=leave_out)
+    results.write_best(config, path, about=about, leave_out=leave_out, kept=kept)
     return f"best  #{trial.number}  {value_text(trial)}  {os.path.relpath(path)}", f"again: {again}"
