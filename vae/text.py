@@ -1,5 +1,6 @@
 """Numbers, keys and durations as text: for the terminal, the report and names."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,21 @@ def result_text(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
 
 
+def aligned_results(values: Sequence[float | None]) -> list[str]:
+    """The results of one column, with as many decimals each, so that their points stand below each other.
+
+    The largest decides: two decimals from 10 on, four below it. None, which is no result, is "".
+
+    >>> aligned_results([-98.4049, 9.87654, None, -1234.5])
+    ['-98.40', '9.88', '', '-1234.50']
+    """
+    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
+    if largest and not 1e-3 <= largest < 1e6:
+        return ["" if value is None else scientific(value) for value in values]
+    decimals = 2 if largest >= 10 else 4
+    return ["" if value is None else f"{value:.{decimals}f}" for value in values]
+
+
 def precise_text(value: Any) -> str:
     """A setting or a result in five significant digits, where there is room for them.
 
@@ -50,6 +66,8 @@ def scientific(value: float) -> str:
     ('1e-3', '1.2e-3')
     """
     mantissa, _, exponent = f"{value:.1e}".partition("e")
+    if not exponent:  # infinite, or not a number
+        return mantissa
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
 
@@ -81,6 +99,15 @@ def short_keys(keys: Sequence[str], suffix: str = "") -> list[str]:
     """
     tails = [last_part(key.lstrip("+")).removesuffix(suffix) for key in keys]
     return [tail if tails.count(tail) == 1 else key for key, tail in zip(keys, tails, strict=True)]
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: the noun is in the plural unless there is one.
+
+    >>> counted(1, "thread"), counted(10_000, "image")
+    ('1 thread', '10,000 images')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -98,14 +98,18 @@ def run_grid_job(config: RunConfig, job: Job, multirun: Path) -> float:
     with held(job.folder) as is_free:
         if not is_free:
             raise UserError(f"{job.shown} is used by another process now. Wait until it has ended.")
-        summary = read_summary(job.folder)
-        state = RunState.from_summary(summary.get("state"))
-        if state in (RunState.COMPLETE, RunState.PRUNED) and not _goes_on(job.folder, config):
-            print(f"{job.shown} is {state} already", flush=True)
-            return float(summary.get("value", math.nan))
+        if ended := ended_already(job.folder, config):
+            print(f"{job.shown} is {ended} already", flush=True)
+            return float(read_summary(job.folder).get("value", math.nan))
         if has_checkpoint(job.folder):
             config = replace(config, trainer=replace(config.trainer, resume=True))
         return train_and_test(config, job)
+
+
+def ended_already(folder: Path, config: RunConfig) -> RunState | None:
+    """The state of a job that is left out, since it was complete or pruned before; None: it is to be run."""
+    state = RunState.from_summary(read_summary(folder).get("state"))
+    return state if state in (RunState.COMPLETE, RunState.PRUNED) and not _goes_on(folder, config) else None
 
 
 def _refuse_other(folder: Path, config: RunConfig) -> None:

@@ -68,7 +68,7 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
     multirun = Multirun(
         study=value_in(master, "study") if is_from_time(master, "study") and not _gives_study(overrides) else None,
         is_search=is_search,
-        grid=GridJobs(loader, master) if sweeper.endswith(".BasicSweeper") else None,
+        grid=GridJobs(loader, master) if sweeper.endswith((".BasicSweeper", ".GridSweeper")) else None,
         parts=(loader, master),
     )
     folder = Path(value_in(master, "hydra.sweep.dir"))

@@ -30,6 +30,7 @@ from vae.errors import Pruned, StorageError, UserError
 from vae.files import file_of
 from vae.nested import select
 from vae.run.folder import read_sweep
+from vae.sweep.settings import PlainGrid
 
 register()
 ConfigStore.instance().store(
@@ -38,6 +39,7 @@ ConfigStore.instance().store(
     node={"report": {"_target_": "vae.report.live.GridReport"}},
     package="hydra.callbacks",
 )
+ConfigStore.instance().store(group="hydra/sweeper", name="plain_grid", node=PlainGrid)
 OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
 
 

@@ -76,7 +76,7 @@ class LiveReport:
 
 
 class GridReport(Callback):
-    """Hydra's callback that gives a plain grid (`-m model.latent_size=2,10,20`) a report; a sweep makes its own."""
+    """Hydra's callback that gives a multirun under another sweeper a report; those of this package make their own."""
 
     def __init__(self) -> None:
         self._live: LiveReport | None = None
@@ -87,7 +87,7 @@ class GridReport(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Before the first job."""
-        if not str(config.hydra.sweeper._target_).endswith(".OptunaSweeper"):
+        if not str(config.hydra.sweeper._target_).endswith((".OptunaSweeper", ".GridSweeper")):
             self._live = LiveReport(Path(str(config.hydra.sweep.dir)).absolute()).__enter__()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

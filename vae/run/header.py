@@ -1,10 +1,12 @@
-"""The first lines that a run prints: its data, its model, its device."""
+"""The first lines that a run prints: its data, its model, its device, and who else computes here."""
 
 import torch
 
 from vae.config import RunConfig
 from vae.data.labels import untrained
-from vae.training.device import resolve_precision
+from vae.sweep.execution.cores import crowding
+from vae.text import counted
+from vae.training.device import resolve_precision, threads_on
 from vae.training.task import Task
 
 
@@ -21,12 +23,14 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     parts = f"{model.name}  {count_parameters(task.model):,} parameters · latent {model.latent_size}{hidden}"
     too_wide = width is not None and len(data) + 4 + len(parts) > width
     device = task.generator.device
-    threads = f"{torch.get_num_threads()} threads, " if device.type == "cpu" else ""
+    threads = f"{counted(torch.get_num_threads(), 'thread')}, " if device.type == "cpu" else ""
     precision = resolve_precision(config.trainer.precision, device)
     said = f"\n{splits.said}" if splits.said else ""
     if config.model.conditional and (names := untrained(splits.train, splits.validation, splits.test)):
         said += f"\nno training image has these labels, so figures that see them say little: {', '.join(names[:10])}"
-    return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision})"
+    crowded = crowding(1, threads_on(device), "trainer.threads")
+    said_last = f"\n{crowded}" if crowded else ""
+    return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision}){said_last}"
 
 
 def shape_text(image_shape: tuple[int, int, int]) -> str:

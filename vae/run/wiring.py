@@ -17,8 +17,9 @@ from vae.run.build import build_model, build_objective, build_task, check_labels
 from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
+from vae.sweep.execution.cores import announced
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
-from vae.training.device import check_room, possible_sizes, within_memory
+from vae.training.device import check_room, possible_sizes, threads_on, within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
 
@@ -63,7 +64,7 @@ def train_and_test(config: RunConfig, job: Job) -> float:
     state = store.read()
     if state:
         check_same_images(job.folder, state, splits)
-    with trial_of_this_job() as trial, orderly_end():
+    with trial_of_this_job() as trial, orderly_end(), announced(threads_on(device)):
         if trial:
             job = replace(job, swept=tuple(trial.params), confirms=trial.confirms)
         session = Session(config, job, task)

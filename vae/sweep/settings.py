@@ -74,6 +74,9 @@ class Sweeper:
     run it again."""
     seed_key: str | None = None
     """Config key of the seed, for reseed and confirm; null: the program has none."""
+    threads_key: str | None = None
+    """Config key of a job's number of threads, to be named where slots have more threads than the machine has cores;
+    null: the program has none."""
     enqueue: list[Any] = field(default_factory=lambda: ["default"])
     """What to begin with: `default` (the program's own values, where the space contains them), or {key: value}."""
     confirm: Confirm = field(default_factory=Confirm)
@@ -104,3 +107,19 @@ class Sweeper:
     trials go on meanwhile. 0: not at all."""
     report_every_seconds: float | None = 10.0
     """How often report.html is rewritten while the sweep runs; 0: only at the end; null: never."""
+
+
+@dataclass
+class PlainGrid:
+    """A plain grid, `-m model.latent_size=2,5,10`: each combination of the given values is a job."""
+
+    _target_: str = "hydra_plugins.vae_optuna.grid_sweeper.GridSweeper"
+    max_batch_size: int | None = None
+    """Jobs that a launcher gets at a time, as in Hydra's own sweeper; null: all of them, or n_jobs."""
+    params: dict[str, Any] | None = None
+    """Key -> its values, as on the command line, which wins over this."""
+    n_jobs: int | None = None
+    """Jobs at a time. With the basic launcher, more than one are run in worker processes, and null is one after the
+    other in this process; with another launcher they are its batch."""
+    value_name: str = "val/elbo"
+    """Name of a job's value in the table; the largest is the best."""

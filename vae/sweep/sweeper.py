@@ -11,17 +11,16 @@ import optuna
 from hydra.core.utils import setup_globals
 from hydra.errors import CompactHydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.trial import FrozenTrial
 
-from vae.config import without_passwords
 from vae.errors import UnreachableError, UserError, orderly_end
-from vae.files import make_folder, write_whole
+from vae.files import make_folder
 from vae.states import RunState
 from vae.sweep.attributes import ASKED
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
 from vae.sweep.execution.engine import Engine
-from vae.sweep.execution.executors import executor_text, make_executor, uses_slots
+from vae.sweep.execution.executors import crowding_text, executor_text, make_executor, uses_slots
 from vae.sweep.execution.policy import Policy
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.setup import Setup, checked_setup
@@ -30,7 +29,7 @@ from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import open_study, study_exists
 from vae.sweep.study.owners import owner_name
-from vae.sweep.study.place import MULTIRUN_FILE, FolderWatch, refuse_foreign_folder
+from vae.sweep.study.place import FolderWatch, refuse_foreign_folder
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line, go_on_command
@@ -93,8 +92,7 @@ def open_ledger(setup: Setup) -> Ledger:
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
     ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
     make_folder(place.folder)
-    recorded = OmegaConf.to_yaml(_recorded(setup.program.config))
-    write_whole(place.folder / MULTIRUN_FILE, lambda file: file.write(recorded))  # a process that joins may be reading
+    setup.program.record(place.folder)
     if not ledger.reached(goal):
         for params in setup.first:
             ledger.enqueue(" ".join(overrides_of(params)), params)
@@ -166,7 +164,8 @@ class _Sweep:
         space = setup.plan.space
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
         head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        return "\n".join([head, *space.left_out, *([setup.remark] if setup.remark else [])])
+        remarks = [*space.left_out, setup.remark, crowding_text(setup.program, settings)]
+        return "\n".join([head, *filter(None, remarks)])
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup
@@ -208,12 +207,6 @@ class _Sweep:
             board = self._board(confirming, policy.goal.total)
             self._search(confirming, policy, board=board, folder_of=confirmation_folder)
         return confirmations(self.ledger.study, confirming.study)
-
-
-def _recorded(config: DictConfig) -> DictConfig:
-    """The sweep's config as it is written, interpolations as they are, without passwords in addresses."""
-    recorded: DictConfig = OmegaConf.create(without_passwords(OmegaConf.to_container(config, resolve=False)))
-    return recorded
 
 
 def _objective_names(setup: Setup) -> list[str]:

@@ -24,6 +24,11 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def threads_on(device: torch.device) -> int:
+    """Threads of this process that compute at a time: torch's own on a CPU, else the one that feeds the device."""
+    return torch.get_num_threads() if device.type == "cpu" else 1
+
+
 def resolve_precision(precision: str, device: torch.device) -> str:
     """`auto`: bf16 where the hardware computes in it (emulated bf16 is slower than fp32), else fp32."""
     if precision != "auto":

@@ -1,9 +1,13 @@
 """Which executor runs the trials of a sweep: slots, or batches of a launcher."""
 
+from omegaconf import OmegaConf
+
+from vae.sweep.execution.cores import crowding, threads_of_slot
 from vae.sweep.execution.launcher_batches import LauncherBatches
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.execution.slots import Slots
 from vae.sweep.settings import Sweeper
+from vae.text import counted
 
 
 def uses_slots(program: HydraProgram, settings: Sweeper) -> bool:
@@ -15,10 +19,19 @@ def executor_text(program: HydraProgram, settings: Sweeper) -> str:
     """How trials are run: `2 slots`, `one at a time`, `joblib, 2 at a time`."""
     jobs = settings.n_jobs
     if uses_slots(program, settings):
-        return f"{jobs} slot{'s' * (jobs > 1)}"
+        return counted(jobs, "slot")
     if program.has_basic_launcher:
         return "one at a time"
     return f"{program.config.hydra.runtime.choices['hydra/launcher']}, {jobs} at a time"
+
+
+def crowding_text(program: HydraProgram, settings: Sweeper) -> str:
+    """A line where the slots have more threads than the machine has cores, or others compute on them; "" elsewhere."""
+    if not uses_slots(program, settings):
+        return ""
+    key, threads = settings.threads_key, threads_of_slot(settings.n_jobs)
+    given = OmegaConf.select(program.config, key) if key else None
+    return crowding(settings.n_jobs, given if isinstance(given, int) and given else threads, key)
 
 
 def make_executor(program: HydraProgram, settings: Sweeper, objectives: int, total: float) -> Slots | LauncherBatches:

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from optuna import TrialPruned
 
-from vae.errors import NonFiniteError, Pruned, UnreachableError
+from vae.errors import NonFiniteError, Pruned, UnreachableError, UserError
 
 _MOST_CHARACTERS = 200
 """Of a returned value, in a message."""
@@ -47,6 +47,8 @@ class Outcome:
     """The exception's class and place: the same in trials that fail in the same way."""
     details: str = ""
     """The traceback, for the log."""
+    exit_code: int = 1
+    """That of a command which ends in the same error."""
 
 
 def outcome_of(job: JobReturn, objectives: int) -> Outcome:
@@ -84,19 +86,21 @@ def outcome_of_value(value: Any, objectives: int) -> Outcome:
 
 def outcome_of_error(error: BaseException) -> Outcome:
     """By the exception's class. torch's out-of-memory error is known by its name, so that torch is not imported."""
-    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    reason, code = (text.splitlines() or [type(error).__name__])[0], int(getattr(error, "exit_code", 1))
     details = "".join(traceback.format_exception(error))
     if isinstance(error, (Pruned, TrialPruned)):
         return Outcome(Cause.PRUNED, reason=str(error))
     if isinstance(error, (NonFiniteError, FloatingPointError)):
-        return Outcome(Cause.NON_FINITE, reason=str(error), details=details)
+        return Outcome(Cause.NON_FINITE, reason=str(error), details=details, exit_code=code)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return Outcome(Cause.OUT_OF_MEMORY, reason=reason, details=details)
+        return Outcome(Cause.OUT_OF_MEMORY, reason=reason, details=details, exit_code=code)
     if isinstance(error, UnreachableError):
-        return Outcome(Cause.LOST, reason=str(error), details=details)
+        return Outcome(Cause.LOST, reason=str(error), details=details, exit_code=code)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return Outcome(Cause.ERROR, reason=reason, signature=f"{type(error).__name__} at {place}", details=details)
+    signature = f"{type(error).__name__} at {place}"
+    return Outcome(Cause.ERROR, reason=reason, signature=signature, details=details, exit_code=code)
 
 
 def _listed(value: Any, objectives: int) -> list[Any]:

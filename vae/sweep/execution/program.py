@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
+from vae.config import without_passwords
+from vae.files import write_whole
 from vae.sweep.space.composer import Composer
+from vae.sweep.study.place import MULTIRUN_FILE
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class HydraProgram:
             config.hydra.job.id = number
             config.hydra.job.num = number
         return config
+
+    def record(self, folder: Path) -> None:
+        """Writes multirun.yaml: the sweep's config, interpolations as they are, without passwords in addresses.
+
+        It is written whole: a process that joins the sweep may be reading. Raises StorageError.
+        """
+        config = OmegaConf.create(without_passwords(OmegaConf.to_container(self.config, resolve=False)))
+        text = OmegaConf.to_yaml(config)
+        write_whole(folder / MULTIRUN_FILE, lambda file: file.write(text))
 
     def launcher(self) -> Any:
         """The Hydra launcher that the config names."""

@@ -23,11 +23,11 @@ from pebble import ProcessExpired, ProcessPool
 
 from vae.errors import UserError
 from vae.sweep.execution import worker
+from vae.sweep.execution.cores import THREADS, threads_of_slot
 from vae.sweep.execution.kin import Strays
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.execution.program import HydraProgram
 
-_THREADS = "OMP_NUM_THREADS"
 _MOST_FAILED_STARTS = 2
 _VANISHED_SECONDS = 2.0
 _NO_WORKER = "worker processes cannot be started; the lines above say why. hydra.sweeper.slots=false needs none."
@@ -97,16 +97,16 @@ class Slots:
 
     def __enter__(self) -> "Slots":
         self._strays.__enter__()
-        self._threads_before = os.environ.get(_THREADS)
+        self._threads_before = os.environ.get(THREADS)
         # Set before a worker starts: a program may import torch before the worker's initializer runs.
-        os.environ.setdefault(_THREADS, str(max(1, cores() // self.capacity)))
+        os.environ.setdefault(THREADS, str(threads_of_slot(self.capacity)))
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._strays.__exit__()
         if self._threads_before is None:
-            os.environ.pop(_THREADS, None)
+            os.environ.pop(THREADS, None)
 
     def free(self) -> int:
         """How many trials can be started now."""
@@ -200,11 +200,6 @@ def _exit_text(exit_code: int) -> str:
     name = signal.Signals(-exit_code).name
     hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
     return f"was killed by {name}{hint}"
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:

@@ -58,8 +58,7 @@ class Board:
         self._names, self._steps = ", ".join(names), steps
         self.console = console or Console(stderr=False, highlight=False, markup=False, soft_wrap=True)
         self._running: dict[int, float] = {}
-        self._began = self._last_end = time.monotonic()
-        self._ended_before = self._ended_now = self._ended(ledger.counts())
+        self._pace = Pace(self._ended(ledger.counts()))
         self._live = Live(console=self.console, auto_refresh=False) if live and self.console.is_terminal else None
 
     @property
@@ -125,17 +124,7 @@ class Board:
         """The best trial, those that ended last, those that run; as many keys as fit on the terminal."""
         heads = ["#", "state", self._names, "epochs", "time", *short_keys(self._keys, suffix="_size")]
         rows = [self._cells(trial, state) for trial, state in self._rows(trials)]
-        widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-        shown = len(heads)
-        while shown > 5 and sum(widths[:shown]) + _COLUMN_GAP * (shown - 1) > self.console.width:
-            shown -= 1
-        table = Table(box=None, pad_edge=False, padding=(0, _COLUMN_GAP, 0, 0), header_style="dim")
-        order = [0, 1, 2, 3, *range(5, shown), 4]
-        for i in order:
-            table.add_column(heads[i], justify="left" if i == 1 else "right", no_wrap=True)
-        for row in rows:
-            table.add_row(*(Text(row[i], style=_COLOURS.get(row[1], "") if i == 1 else "") for i in order))
-        return table
+        return columns_that_fit(heads, rows, self.console.width)
 
     def _rows(self, trials: Sequence[FrozenTrial]) -> list[tuple[FrozenTrial, str]]:
         """The trials that the table shows, from above, and what it says of each."""
@@ -165,16 +154,52 @@ class Board:
         return counts[RunState.COMPLETE] + counts[RunState.PRUNED]
 
     def _time_left(self, counts: Mapping[RunState, int]) -> list[str]:
-        """Extrapolated from the trials that ended since this sweep began, in this process or another."""
-        now, ended = time.monotonic(), self._ended(counts)
-        if ended > self._ended_now:
-            self._ended_now, self._last_end = ended, now
-        left = self._total - ended
-        here = self._ended_now - self._ended_before
+        left = self._pace.left_text(self._ended(counts), self._total)
+        return [left] if left else []
+
+
+class Pace:
+    """How long the rest takes, extrapolated from what has ended since this was made, in this process or another.
+
+    Args:
+        ended: how many jobs had ended before.
+    """
+
+    def __init__(self, ended: int) -> None:
+        self._began = self._last_end = time.monotonic()
+        self._before = self._now = ended
+
+    def left_text(self, ended: int, total: float) -> str:
+        """`about 20 s left`, where `ended` of `total` jobs have ended; "" while none has, and where none is left."""
+        now = time.monotonic()
+        if ended > self._now:
+            self._now, self._last_end = ended, now
+        here, left = self._now - self._before, total - ended
         if not here or left <= 0:
-            return []
+            return ""
         seconds = (self._last_end - self._began) / here * left - (now - self._last_end)
-        return [f"about {seconds_text(max(1.0, seconds))} left"]
+        return f"about {seconds_text(max(1.0, seconds))} left"
+
+
+def columns_that_fit(heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Table:
+    """A table of jobs: number, state, value, epochs, as many keys as fit into `width` columns of a terminal, time.
+
+    Args:
+        heads: the titles: of number, state, value, epochs, time, and of each key.
+        rows: the cells of each job, in the same order.
+        width: columns of the terminal.
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
+    shown = len(heads)
+    while shown > 5 and sum(widths[:shown]) + _COLUMN_GAP * (shown - 1) > width:
+        shown -= 1
+    table = Table(box=None, pad_edge=False, padding=(0, _COLUMN_GAP, 0, 0), header_style="dim")
+    order = [0, 1, 2, 3, *range(5, shown), 4]
+    for i in order:
+        table.add_column(heads[i], justify="left" if i == 1 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(row[i], style=_COLOURS.get(row[1], "") if i == 1 else "") for i in order))
+    return table
 
 
 def _end_of(trial: FrozenTrial) -> datetime:
