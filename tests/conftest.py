@@ -17,6 +17,7 @@ from support import ROOT, Result
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and what it starts too
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 
 
 @pytest.fixture(scope="session")
