@@ -107,11 +107,15 @@ class OrderlyEnd:
         self.first: int | None = None
         self.blocks = 0
         """Nested `undisturbed` blocks."""
-        self._ask, self._say = ask, say or _to_stderr
+        self._ask, self._say, self._process = ask, say or _to_stderr, os.getpid()
         self._is_done = False
         self._presses, self._pressed = 0, float("-inf")
 
     def __call__(self, number: int, *_: object) -> None:
+        if os.getpid() != self._process:  # a fork, as multiprocessing makes and ends them: the block is not its own
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+            signal.raise_signal(number)
+            return
         self.first = self.first or number
         if number == signal.SIGINT and time.monotonic() - self._pressed > ONE_PRESS_SECONDS:
             self._presses, self._pressed = self._presses + 1, time.monotonic()

@@ -48,6 +48,8 @@ class Program:
 
     def __init__(self, folder: Path, script: str, config: str, name: str = "app.py") -> None:
         self.folder, self.name = folder, name
+        self.command = [name]
+        """What follows the interpreter."""
         (folder / "conf").mkdir(exist_ok=True)
         (folder / name).write_text(textwrap.dedent(script))
         self.config(config)
@@ -63,7 +65,7 @@ class Program:
         """The sweep as a process, in a process group of its own; without a report, which other tests look at."""
         quiet = ["hydra.sweeper.report_every_seconds=null"] if multirun else []
         return subprocess.Popen(
-            [sys.executable, self.name, *(["-m"] if multirun else []), *quiet, *arguments],
+            [sys.executable, *self.command, *(["-m"] if multirun else []), *quiet, *arguments],
             cwd=self.folder,
             env=self.environment(**variables),
             stdout=subprocess.PIPE,

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from vae.config import check_study_name, refuse_password, without_passwords
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
+from vae.sweep.execution.executors import refuse_unreachable
 from vae.sweep.execution.measures import Measures, violation
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.execution.program import HydraProgram
@@ -65,6 +66,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     for argument in arguments:
         refuse_password(argument.partition("=")[2], argument.partition("=")[0])
     settings = checked_settings(program.config)
+    refuse_unreachable(program, settings)
     space = _fitting_space(program, settings, arguments)
     space.order()
     directions = directions_of(settings.direction)

@@ -166,6 +166,10 @@ class Engine:
 
     def _settle(self, number: int, outcome: Outcome) -> None:
         """The end of a job: a lost trial is run again, any other has ended."""
+        if outcome.cause == Cause.LOST and not outcome.is_own:
+            self.ledger.release(number)
+            self.watcher.ended(self.ledger.trial(number), outcome)
+            return
         if outcome.cause == Cause.LOST:
             is_queued = self.ledger.lost(number, outcome.reason, self.policy.limits.max_retries)
             self.watcher.ended(self.ledger.trial(number), outcome)

@@ -5,6 +5,7 @@ from omegaconf import OmegaConf
 from vae.sweep.execution.cores import crowding, threads_of_slot
 from vae.sweep.execution.launcher_batches import LauncherBatches
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.execution.reference import reference_to, refuse_unpicklable
 from vae.sweep.execution.slots import Slots
 from vae.sweep.settings import Sweeper
 from vae.text import counted
@@ -34,6 +35,18 @@ def crowding_text(program: HydraProgram, settings: Sweeper) -> str:
     return crowding(settings.n_jobs, given if isinstance(given, int) and given else threads, key)
 
 
+def refuse_unreachable(program: HydraProgram, settings: Sweeper) -> None:
+    """Raises UserError if the processes that are to run the trials could not get the program's function.
+
+    Raises what Hydra raises if the launcher cannot be made.
+    """
+    if uses_slots(program, settings):
+        reference_to(program.task)
+        refuse_unpicklable(program.context)
+    else:
+        program.launcher(objectives=1)
+
+
 def make_executor(program: HydraProgram, settings: Sweeper, objectives: int, total: float) -> Slots | LauncherBatches:
     """An executor for `total` trials that each return `objectives` numbers. Raises UserError."""
     if uses_slots(program, settings):
@@ -41,4 +54,4 @@ def make_executor(program: HydraProgram, settings: Sweeper, objectives: int, tot
         return Slots(program, capacity, objectives, timeout_seconds=settings.trial_timeout_seconds)
     # The basic launcher runs one job after the other: a batch would only make the sampler wait.
     capacity = 1 if program.has_basic_launcher else settings.n_jobs
-    return LauncherBatches(program.launcher(), capacity, objectives, in_process=program.has_basic_launcher)
+    return LauncherBatches(program, capacity, objectives)

@@ -3,26 +3,30 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from hydra.plugins.launcher import Launcher
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
+from vae.sweep.execution.job import is_from_signal
 from vae.sweep.execution.kin import ended_with_job, orphans_kept
-from vae.sweep.execution.outcome import Cause, Outcome, outcome_of
+from vae.sweep.execution.outcome import Cause, Outcome, outcome_of, outcome_of_error
+from vae.sweep.execution.program import HydraProgram
 
 
 class LauncherBatches:
     """Runs jobs through basic, joblib, submitit or another launcher, with the same methods as Slots.
 
     Args:
-        launcher: the launcher, as Hydra makes it.
+        program: the program, whose config names the launcher.
         capacity: trials in a batch.
         objectives: how many numbers a job must return.
-        in_process: jobs run in this process.
     """
 
-    def __init__(self, launcher: Launcher, capacity: int, objectives: int, in_process: bool) -> None:
-        self.capacity, self.objectives, self.in_process = capacity, objectives, in_process
-        self._launcher = launcher
-        self._pending: list[tuple[int, list[str]]] = []
+    def __init__(self, program: HydraProgram, capacity: int, objectives: int) -> None:
+        self.capacity, self.objectives, self.in_process = capacity, objectives, program.has_basic_launcher
+        self._program, self._launcher = program, program.launcher(objectives)
+        self._pending: dict[int, list[str]] = {}
+        self._suspects: set[int] = set()
+        """Trials whose batch was lost: each goes out alone, so that the guilty one is found."""
 
     def __enter__(self) -> "LauncherBatches":
         return self
@@ -35,32 +39,57 @@ class LauncherBatches:
         return self.capacity - len(self._pending)
 
     def busy(self) -> bool:
-        """Whether a batch waits to be launched."""
+        """Whether a trial waits to be launched."""
         return bool(self._pending)
 
     def start(self, number: int, overrides: Sequence[str]) -> None:
-        """Puts a trial into the next batch."""
-        self._pending.append((number, list(overrides)))
+        """Puts a trial into the next batch. Raises what Hydra raises if its config cannot be composed."""
+        self._program.job_config(number, overrides)  # the launcher would give up the whole batch
+        self._pending[number] = list(overrides)
 
     def wait(self, timeout_seconds: float) -> list[tuple[int, Outcome]]:
-        """Launches the batch and returns its outcomes. It cannot time out, since a launcher waits for all its jobs."""
-        ended: list[tuple[int, Outcome]] = []
-        for first, batch in self._consecutive():
-            numbers = range(first, first + len(batch))
-            try:
-                with self._each_ends_whole():
-                    jobs = self._launcher.launch(batch, initial_job_idx=first)
-                outcomes = [outcome_of(job, self.objectives) for job in jobs]
-            except Exception as error:  # of the launcher: a worker of joblib was killed, a cluster refused the jobs
-                reason = f"its launcher failed with {type(error).__name__}: {error}".splitlines()[0]
-                outcomes = [Outcome(Cause.LOST, reason=reason)] * len(batch)
-            ended.extend(zip(numbers, outcomes, strict=True))
-        self._pending.clear()
-        return ended
+        """Launches a batch and returns its outcomes. It cannot time out, since a launcher waits for all its jobs."""
+        numbers = self._next_batch()
+        batch = [self._pending.pop(number) for number in numbers]
+        try:
+            with self._each_ends_whole():
+                jobs = self._launcher.launch(batch, initial_job_idx=numbers[0])
+            outcomes = [outcome_of(job, self.objectives) for job in jobs]
+            return list(zip(numbers, outcomes, strict=True))
+        except KeyboardInterrupt as interrupt:
+            if is_from_signal(interrupt):
+                raise
+            return self._without_result(numbers, interrupt)
+        except Exception as error:  # of the launcher: a worker of joblib was killed, a cluster refused the jobs
+            return self._without_result(numbers, error)
 
     def stop(self) -> None:
         """Forgets what has not been launched."""
         self._pending.clear()
+
+    def _next_batch(self) -> list[int]:
+        """A launcher numbers its jobs consecutively from a first one, and a trial's folder has its number."""
+        first, *others = sorted(self._pending)
+        numbers = [first]
+        for number in others:
+            if self._suspects & {first, number} or number != numbers[-1] + 1:
+                break
+            numbers.append(number)
+        return numbers
+
+    def _without_result(self, numbers: Sequence[int], error: BaseException) -> list[tuple[int, Outcome]]:
+        """Outcomes of a batch of which nothing came back."""
+        own = outcome_of_error(error)
+        if len(numbers) > 1:
+            self._suspects.update(numbers)
+            reason = f"its batch was lost with {own.reason}; it runs again alone"
+            return [
+                (number, Outcome(Cause.LOST, reason=reason, details=own.details, is_own=False)) for number in numbers
+            ]
+        if self.in_process or isinstance(error, (HydraException, OmegaConfBaseException)):
+            return [(numbers[0], own)]
+        reason = f"its launcher failed with {own.reason}"
+        return [(numbers[0], Outcome(Cause.LOST, reason=reason, details=own.details))]
 
     @contextmanager
     def _each_ends_whole(self) -> Iterator[None]:
@@ -70,13 +99,3 @@ class LauncherBatches:
             return
         with orphans_kept(), ended_with_job():
             yield
-
-    def _consecutive(self) -> list[tuple[int, list[list[str]]]]:
-        """A launcher numbers its jobs consecutively from a first one, and a trial's folder has its number."""
-        runs: list[tuple[int, list[list[str]]]] = []
-        for number, overrides in sorted(self._pending):
-            if runs and number == runs[-1][0] + len(runs[-1][1]):
-                runs[-1][1].append(overrides)
-            else:
-                runs.append((number, [overrides]))
-        return runs

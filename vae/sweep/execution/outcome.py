@@ -35,6 +35,10 @@ class Cause(StrEnum):
     """Killed by a signal, its machine went down, or its study was away. Tried again, at most max_retries times."""
 
 
+class ExitError(Exception):
+    """What ended a job is no Exception, as what sys.exit() or a cancelled task raises; it is the cause of this one."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The end of one trial."""
@@ -49,12 +53,15 @@ class Outcome:
     """The traceback, for the log."""
     exit_code: int = 1
     """That of a command which ends in the same error."""
+    is_own: bool = True
+    """Whether the end is the trial's own: one that was lost with its whole batch may be innocent."""
 
 
 def outcome_of(job: JobReturn, objectives: int) -> Outcome:
     """From what Hydra returns for a job; `objectives` is how many numbers it should have returned."""
     if job.status == JobStatus.COMPLETED:
-        return outcome_of_value(job.return_value, objectives)
+        value = job.return_value
+        return value if isinstance(value, Outcome) else outcome_of_value(value, objectives)
     error = job._return_value  # the property would print and raise it
     if isinstance(error, BaseException):
         return outcome_of_error(error)
@@ -86,8 +93,10 @@ def outcome_of_value(value: Any, objectives: int) -> Outcome:
 
 def outcome_of_error(error: BaseException) -> Outcome:
     """By the exception's class. torch's out-of-memory error is known by its name, so that torch is not imported."""
-    text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    reason, code = (text.splitlines() or [type(error).__name__])[0], int(getattr(error, "exit_code", 1))
+    if isinstance(error, ExitError) and error.__cause__ is not None:
+        error = error.__cause__
+    reason, code = _in_a_line(error), getattr(error, "exit_code", 1)
+    code = code if isinstance(code, int) else 1
     details = "".join(traceback.format_exception(error))
     if isinstance(error, (Pruned, TrialPruned)):
         return Outcome(Cause.PRUNED, reason=str(error))
@@ -101,6 +110,19 @@ def outcome_of_error(error: BaseException) -> Outcome:
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     signature = f"{type(error).__name__} at {place}"
     return Outcome(Cause.ERROR, reason=reason, signature=signature, details=details, exit_code=code)
+
+
+def _in_a_line(error: BaseException) -> str:
+    """An exception's class, and the first line of what it says."""
+    name = type(error).__name__
+    try:
+        text = str(error) if not isinstance(error, SystemExit) else str(error.code if error.code is not None else "")
+    except Exception:  # of a program's own class
+        text = "(its message cannot be read)"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(error, UserError) and lines:
+        return lines[0]
+    return f"{name}: {lines[0]}" if lines else name
 
 
 def _listed(value: Any, objectives: int) -> list[Any]:

@@ -4,9 +4,7 @@ Each slot is a process pool of one: it has an environment of its own (its GPU), 
 """
 
 import os
-import pickle
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -17,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from pebble import ProcessExpired, ProcessPool
 
 from vae.errors import UserError
 from vae.sweep.execution import worker
 from vae.sweep.execution.cores import THREADS, threads_of_slot
+from vae.sweep.execution.job import settling
 from vae.sweep.execution.kin import Strays
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.execution.reference import reference_to
 
 _MOST_FAILED_STARTS = 2
 _VANISHED_SECONDS = 2.0
@@ -76,7 +75,7 @@ class Slots:
     """Runs jobs in worker processes.
 
     Args:
-        program: the program; UserError is raised if workers could not import its function or unpickle its callbacks.
+        program: the program; UserError is raised if workers could not import its function.
         capacity: how many workers.
         objectives: how many numbers a job must return.
         timeout_seconds: a job that runs longer is stopped; None: no limit.
@@ -88,8 +87,8 @@ class Slots:
         self.capacity, self.objectives, self.timeout_seconds = capacity, objectives, timeout_seconds
         self._program = program
         base = version.getbase()
-        _require_picklable(program.context)
-        self._worker_setup = (task_reference(program.task), program.context, None if base is None else str(base))
+        context = settling(program.context, program.task, objectives)
+        self._worker_setup = (reference_to(program.task), context, None if base is None else str(base))
         self._gpus = visible_gpus()
         self._slots: dict[int, _Slot] = {}
         self._failed_starts = 0
@@ -208,28 +207,6 @@ def visible_gpus() -> list[str]:
     if chosen is not None:
         return [gpu for gpu in chosen.split(",") if gpu.strip()]
     return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
-
-
-def task_reference(task: TaskFunction) -> tuple[str, str]:
-    """Module and name by which a worker finds the program's function. Raises UserError if it has none."""
-    module, name = getattr(task, "__module__", None), getattr(task, "__qualname__", "")
-    main_file = getattr(sys.modules["__main__"], "__file__", None)
-    if not module or not name or "<locals>" in name or (module == "__main__" and main_file is None):
-        raise UserError(
-            f"worker processes cannot import {name or task!r}: the function under hydra.main must be at the top level "
-            "of a file. Move it there, or set hydra.sweeper.slots=false to run the trials in this process."
-        )
-    return module, name
-
-
-def _require_picklable(context: HydraContext) -> None:
-    try:
-        pickle.dumps(context)
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
-        raise UserError(
-            f"worker processes cannot get hydra.callbacks: {error}. Define the callback at the top level of a module, "
-            "or set hydra.sweeper.slots=false to run the trials in this process."
-        ) from error
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """Inside a worker process, which is set up once and then runs one Hydra job after the other."""
 
-import inspect
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -19,8 +17,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, orderly_end
+from vae.sweep.execution.job import Job
 from vae.sweep.execution.kin import end, ended_with_job, family, keep_orphans
 from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
+from vae.sweep.execution.reference import TaskReference
 
 OUTPUT = "output.log"
 """What a job prints, in its trial's folder."""
@@ -37,12 +37,12 @@ class _Worker:
     """Shared with the sweep: this process's id while it runs a job."""
 
 
-def set_up(task: tuple[str, str], context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
+def set_up(task: TaskReference, context: HydraContext, version_base: str | None, gpu: str | None, pid: Any) -> None:
     """Once per process: the program's function, Hydra's globals, this slot's GPU, and the watch on the sweep.
 
     Args:
-        task: module and name of the program's function.
-        context: Hydra's config loader and callbacks.
+        task: where the program's function is.
+        context: Hydra's config loader and callbacks, with what settles a job.
         version_base: the `version_base` of the program's `hydra.main`.
         gpu: id of the GPU that this process sees; None: all of them.
         pid: an integer in shared memory.
@@ -58,7 +58,7 @@ def set_up(task: tuple[str, str], context: HydraContext, version_base: str | Non
     version.setbase(version_base)
     setup_globals()
     _Worker.context, _Worker.pid = context, pid
-    _Worker.task = _import_task(*task)
+    _Worker.task = Job(task.resolve())
 
 
 def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
@@ -78,15 +78,8 @@ def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
         return outcome_of(job, objectives)
     except KeyboardInterrupt as interrupt:  # by SIGTERM: the job has been unwound, its files are closed
         os._exit(exit_code_of(interrupt))
-    except (Exception, SystemExit) as error:  # sys.exit() in a job, or its folder cannot be made
+    except Exception as error:  # its folder cannot be made
         return outcome_of_error(error)
-
-
-def _import_task(module: str, name: str) -> TaskFunction:
-    function: Any = import_module(module)
-    for part in name.split("."):
-        function = getattr(function, part)
-    return inspect.unwrap(function)  # type: ignore[no-any-return]  # without the decorator hydra.main
 
 
 def _end_with_parent() -> None:

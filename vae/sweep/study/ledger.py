@@ -135,10 +135,7 @@ class Ledger:
         return [trial for trial in self.trials() if trial.user_attrs.get(QUEUED) == key]
 
     def renew(self) -> bool:
-        """Gives a sign of life for every trial that this process holds, unless another has taken it over.
-
-        Returns False if the storage did not take it.
-        """
+        """A sign of life for every trial that this process still holds; False if the storage did not take it."""
         try:
             with self.patience.impatient():
                 for number in tuple(self.held):
@@ -179,16 +176,17 @@ class Ledger:
         if name not in self.trial(number).constraints:
             self._taken[number].set_constraint(name, violation)
 
-    def release_all(self) -> None:
-        """Puts the trials that this process runs back into the queue, because the sweep is stopped.
+    def release(self, number: int) -> None:
+        """Puts a trial that this process runs back into the queue; it does not count as lost."""
+        self.held.discard(number)
+        if self._is_ours(self.trial(number)):
+            self._back_to_queue(number)
 
-        Where the storage is away, they stay as they are: the next process that comes by takes them back.
-        """
+    def release_all(self) -> None:
+        """Releases all, because the sweep is stopped. Where the storage is away, the next process takes them back."""
         try:
             for number in tuple(self.held):
-                self.held.discard(number)
-                if self._is_ours(self.trial(number)):
-                    self._back_to_queue(number)
+                self.release(number)
         except UnreachableError as error:
             _log.warning("trials could not be put back into the queue: %s", error)
 
