@@ -70,6 +70,10 @@ class Settled(Callback):
     def __init__(self, objectives: int, file: str) -> None:
         self._objectives, self._file = objectives, file
 
+    def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        """A job that is run again has not failed yet."""
+        Path(config.hydra.runtime.output_dir, TRACEBACK).unlink(missing_ok=True)
+
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Settles a job; the traceback of a failure is written into its folder."""
         linecache.cache[_SENT_BY_VALUE] = (0, None, linecache.getlines(self._file), self._file)
