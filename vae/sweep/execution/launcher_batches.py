@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from vae.sweep.execution.job import is_from_signal
+from vae.sweep.execution.guarded_task import is_from_signal
 from vae.sweep.execution.kin import ended_with_job, orphans_kept
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of, outcome_of_error
 from vae.sweep.execution.program import HydraProgram

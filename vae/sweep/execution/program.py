@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from vae.config import without_passwords
 from vae.files import write_whole
-from vae.sweep.execution.job import Job, settling
+from vae.sweep.execution.guarded_task import GuardedTask, settling
 from vae.sweep.space.composer import Composer
 from vae.sweep.study.place import MULTIRUN_FILE
 
@@ -56,7 +56,7 @@ class HydraProgram:
     def launcher(self, objectives: int) -> Any:
         """The Hydra launcher that the config names; its jobs return outcomes, of so many objectives."""
         context = settling(self.context, self.task, objectives)
-        return Plugins.instance().instantiate_launcher(context, Job(self.task), self.config)
+        return Plugins.instance().instantiate_launcher(context, GuardedTask(self.task), self.config)
 
     @property
     def has_basic_launcher(self) -> bool:

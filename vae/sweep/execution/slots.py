@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessPool
 from vae.errors import UserError
 from vae.sweep.execution import worker
 from vae.sweep.execution.cores import THREADS, threads_of_slot
-from vae.sweep.execution.job import settling
+from vae.sweep.execution.guarded_task import settling
 from vae.sweep.execution.kin import Strays
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.execution.program import HydraProgram

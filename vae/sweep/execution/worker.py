@@ -17,7 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, orderly_end
-from vae.sweep.execution.job import Job
+from vae.sweep.execution.guarded_task import GuardedTask
 from vae.sweep.execution.kin import end, ended_with_job, family, keep_orphans
 from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
 from vae.sweep.execution.reference import TaskReference
@@ -58,7 +58,7 @@ def set_up(task: TaskReference, context: HydraContext, version_base: str | None,
     version.setbase(version_base)
     setup_globals()
     _Worker.context, _Worker.pid = context, pid
-    _Worker.task = Job(task.resolve())
+    _Worker.task = GuardedTask(task.resolve())
 
 
 def run_in_worker(config: DictConfig, objectives: int) -> Outcome:

@@ -30,7 +30,7 @@ _SENT_BY_VALUE = "<dynamic-code>"
 """What cloudpickle calls the file of a function that it sends along, because a worker could not import it."""
 
 
-class Job:
+class GuardedTask:
     """The program's function. Whatever it raises is an exception, except the end of the process; it may change its
     working directory.
     """
