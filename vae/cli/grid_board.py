@@ -11,7 +11,9 @@ from rich.live import Live
 from rich.text import Text
 
 from vae.cli.grid_run import GridRun
-from vae.nested import bare
+from vae.config import record_of
+from vae.nested import bare, flatten
+from vae.report.read.grids import ranking_of
 from vae.states import RunState
 from vae.sweep.execution.outcome import Outcome
 from vae.sweep.terminal.table import Pace, columns_that_fit
@@ -19,8 +21,6 @@ from vae.text import ENDLESS, aligned_results, counted, result_text, seconds_tex
 
 _BEST, _AGAIN = "best", "again"
 """What the table says of a job instead of its state."""
-_OF_OTHER_KIND = ("data", "likelihood")
-"""Groups whose options have values of different kinds, so that no job is the best."""
 _MOST_ROWS = 16
 
 
@@ -29,7 +29,6 @@ class GridBoard:
 
     Args:
         jobs: All of them, by their number.
-        value_name: What their values are called.
         says_ends: A line says how each job has ended: jobs print elsewhere.
         is_live: Where there is a terminal, a table is drawn anew at each tick instead of lines.
         console: Where it is shown; None: standard output.
@@ -38,12 +37,13 @@ class GridBoard:
     def __init__(
         self,
         jobs: Sequence[GridRun],
-        value_name: str,
         says_ends: bool,
         is_live: bool,
         console: Console | None = None,
     ) -> None:
-        self._jobs, self._value_name, self._says_ends = jobs, value_name, says_ends
+        self._jobs, self._says_ends = jobs, says_ends
+        self._names = list(dict.fromkeys(job.config.selected_by.name for job in jobs))
+        self._ranking = ranking_of([flatten(record_of(job.config)) for job in jobs], self._names)
         self.console = console or Console(highlight=False, markup=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = ENDLESS
@@ -109,6 +109,8 @@ class GridBoard:
             self.say(f"failed  {', '.join(f'#{number}' for number in numbers)}  {reason}")
         if words := self._verdict():
             self.say(wrap_parts("", words, self.width))
+        if self._ranking.remark and len(self._complete()) >= 2:
+            self.say(self._ranking.remark)
 
     def _which(self, job: GridRun) -> str:
         return "  ".join(filter(None, [f"{job.number + 1} of {len(self._jobs)}", job.label]))
@@ -145,7 +147,8 @@ class GridBoard:
     def _table(self, jobs: Sequence[GridRun]) -> Any:
         keys = list(self._jobs[0].settings)
         selected_on = {job.summary.get("selected_on") for job in self._jobs if job.value is not None}
-        name = self._value_name.replace("val/", "test/") if selected_on == {"test"} else self._value_name
+        name = self._names[0] if len(self._names) == 1 else "value"
+        name = name.replace("val/", "test/") if selected_on == {"test"} else name
         rows = [job.figures() for job in jobs]
         values = aligned_results([value for value, _, _ in rows])
         best = self._best()
@@ -170,7 +173,7 @@ class GridBoard:
     def _best(self) -> GridRun | None:
         """The job of the largest value, where the values can be compared and the settings made the difference."""
         done = self._complete()
-        if len(done) < 2 or self._only_seeds or self._is_of_other_kind:
+        if len(done) < 2 or self._only_seeds or self._ranking.why_none:
             return None
         return max(done, key=lambda pair: pair[0])[1]
 
@@ -184,15 +187,10 @@ class GridBoard:
             values = [value for value, _ in done]
             mean, spread = statistics.fmean(values), statistics.stdev(values)
             return [f"{result_text(mean)} ± {spread:.2g}, mean and deviation of {counted(len(done), 'seed')}"]
-        if len(done) >= 2 and self._is_of_other_kind:
-            return ["no best job: values of other data or of another likelihood are of another kind"]
+        if len(done) >= 2 and self._ranking.why_none:
+            return [f"no best job: {self._ranking.why_none}"]
         return []
 
     @cached_property
     def _only_seeds(self) -> bool:
         return [bare(key) for key in self._jobs[0].settings] == ["seed"]
-
-    @cached_property
-    def _is_of_other_kind(self) -> bool:
-        roots = {bare(key) for key in self._jobs[0].settings}
-        return bool(roots & {*_OF_OTHER_KIND, *(f"{root}.name" for root in _OF_OTHER_KIND), "data.pixels"})

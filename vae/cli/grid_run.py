@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from vae.config import RunConfig
 from vae.nested import bare
 from vae.run.folder import METRICS_FILE, read_summary
 from vae.states import RunState
@@ -25,7 +26,7 @@ class GridRun:
         overrides: Its own.
         folder: Where it writes.
         settings: Swept key -> this job's value.
-        epochs: For which it is to be trained.
+        config: Its config.
         ended: Its state, where it had ended before and is left out; None: it is to be run.
     """
 
@@ -35,11 +36,11 @@ class GridRun:
         overrides: Sequence[str],
         folder: Path,
         settings: Mapping[str, str],
-        epochs: int,
+        config: RunConfig,
         ended: RunState | None = None,
     ) -> None:
         self.number, self.overrides, self.folder = number, list(overrides), folder
-        self.settings, self.epochs = settings, epochs
+        self.settings, self.config = settings, config
         self.state, self.is_left_out = ended or RunState.WAITING, ended is not None
         self.starts, self.began = 0, 0.0
         self.outcome: Outcome | None = None
@@ -77,7 +78,9 @@ class GridRun:
             with suppress(OSError):
                 rows = read_rows(self.folder / METRICS_FILE)
             last = rows[-1] if rows else {}
-            return last.get("val/elbo"), f"{last.get('epoch', 0)}/{self.epochs}", time.monotonic() - self.began
+            value = last.get(self.config.selected_by.of_epochs)
+            reached = f"{last.get('epoch', 0)}/{self.config.trainer.epochs}"
+            return value, reached, time.monotonic() - self.began
         summary = self.summary
         seconds, epochs = summary.get("seconds"), summary.get("epochs")
         return self.value, "" if epochs is None else str(epochs), seconds if isinstance(seconds, int | float) else None

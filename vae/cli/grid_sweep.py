@@ -65,7 +65,7 @@ def run_grid(
     watch = FolderWatch(folder)
     asked_to_stop = threading.Event()
     in_slots = uses_slots(program, sweeper)
-    board = GridBoard(jobs, settings.value_name, says_ends=in_slots or not program.has_basic_launcher, is_live=in_slots)
+    board = GridBoard(jobs, says_ends=in_slots or not program.has_basic_launcher, is_live=in_slots)
     facts = [counted(len(jobs), "job"), executor_text(program, sweeper), os.path.relpath(folder)]
     board.say("\n".join(filter(None, [wrap_parts("grid  ", facts, board.width), crowding_text(program, sweeper)])))
     with orderly_end(asked_to_stop.set if in_slots else None, board.say) as end, open_report(folder):
@@ -130,7 +130,7 @@ def _jobs(program: HydraProgram) -> list[GridRun]:
         config = program.job_config(number, overrides)
         run, folder = typed(task_config(config)), folder_of_job(config).absolute()
         settings = {key: _setting_text(f"{key}={values[number][key]}") for key in swept}
-        job = GridRun(number, overrides, folder, settings, run.trainer.epochs, ended=ended_already(folder, run))
+        job = GridRun(number, overrides, folder, settings, run, ended=ended_already(folder, run))
         jobs.append(job)
     return jobs
 

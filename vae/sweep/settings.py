@@ -121,5 +121,3 @@ class PlainGrid:
     n_jobs: int | None = None
     """Jobs at a time. With the basic launcher, more than one are run in worker processes, and null is one after the
     other in this process; with another launcher they are its batch."""
-    value_name: str = "val/elbo"
-    """Name of a job's value in the table; the largest is the best."""

@@ -78,11 +78,11 @@ def read_runs(
     space = {key: ", ".join(map(str, dict.fromkeys(of_key))) for key, of_key in values.items()}
     known = [config for config in configs.values() if config]
     names = dict.fromkeys(str(run.folder.facts.get("selection", ELBO)) for run in runs)
-    name, ranking = ", ".join(names) or ELBO, _ranking(known, list(names))
+    name, ranking = ", ".join(names) or ELBO, ranking_of(known, list(names))
     return Records(title, runs, study, [name], Request(space, command), ranking, damage=noted)
 
 
-def _ranking(configs: Sequence[Mapping[str, Any]], selections: Sequence[str]) -> Ranking:
+def ranking_of(configs: Sequence[Mapping[str, Any]], selections: Sequence[str]) -> Ranking:
     """Whether runs with these flat configs, whose values are these figures, can be ranked by them."""
     if reason := why_not_comparable(configs):
         return Ranking(why_none=f"their values are of different things: {reason}")
