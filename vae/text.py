@@ -101,13 +101,22 @@ def short_keys(keys: Sequence[str], suffix: str = "") -> list[str]:
     return [tail if tails.count(tail) == 1 else key for key, tail in zip(keys, tails, strict=True)]
 
 
-def counted(count: int, noun: str) -> str:
+def counted(count: float, noun: str) -> str:
     """A number of things: the noun is in the plural unless there is one.
 
-    >>> counted(1, "thread"), counted(10_000, "image")
-    ('1 thread', '10,000 images')
+    >>> counted(1, "thread"), counted(10_000, "image"), counted(2, "class"), counted(2, "entry"), counted(2, "key")
+    ('1 thread', '10,000 images', '2 classes', '2 entries', '2 keys')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        noun = f"{noun[:-1]}ie"
+    return f"{count:,.0f} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+
+
+def goal_text(name: str, is_maximised: bool) -> str:
+    """What an objective is for, in the one spelling of these texts: `maximise val/elbo`."""
+    return f"{'maximise' if is_maximised else 'minimise'} {name}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -14,10 +14,10 @@ from PIL import Image
 from vae.cli.compare import compare_runs
 from vae.nested import bare, without_resolvers
 from vae.report.read.places import read_records
-from vae.report.read.studies import locate_study, trial_folder
 from vae.report.show.page import link_below, payload
-from vae.run.folder import below, pictures_of
+from vae.run.folder import below, pictures_of, trial_folder
 from vae.sweep.attributes import FOLDER
+from vae.sweep.study.finding import locate_study
 from vae.sweep.study.results import write_trials
 from vae.text import cell
 
@@ -48,7 +48,7 @@ def test_a_recorded_folder_is_not_followed_out_of_the_study(tmp_path, recorded):
     place = recorded.replace("/private", str(private)) if recorded.startswith("/") else recorded
     trial = optuna.trial.create_trial(state=TrialState.COMPLETE, value=1.0, user_attrs={FOLDER: place})
     assert below(study, place) is None
-    assert trial_folder(study, trial) is None
+    assert trial_folder(study, trial.number, trial.user_attrs.get("folder")) is None
 
 
 def test_a_study_whose_trials_name_other_folders_and_schemes_has_no_such_links(tmp_path):

@@ -114,5 +114,5 @@ def test_the_headline_breaks_between_facts(study, width):
     facts = ["tpe, hyperband pruning", "40 trials, 2 slots", "multirun/sizes"]
     text = headline(study[0], ["val/elbo"], facts, space, width)
     assert all(len(line) <= width for line in text.splitlines())
-    assert "maximize val/elbo" in text
+    assert "maximise val/elbo" in text
     assert text.count("\n") == 1 or width < 160

@@ -47,7 +47,7 @@ def test_the_bound_decides_a_search_over_objectives_and_best_yaml_gives_it_again
     conv = ("model=conv", "model.width=4", "model.latent_size=choice(2,3)", "data.batch_size=256")
     found = vae(*SEARCH, *QUIET, *conv, "objective=elbo,iwae", "sweep.n_jobs=2")
     assert found.code == 0, found
-    assert "maximize val/iwae_k50" in found.out
+    assert "maximise val/iwae_k50" in found.out
     best = study_in(tmp_path).best_trial
     summary = summary_of(tmp_path / "multirun" / "s" / f"trial_{best.number:04d}")
     assert best.value == summary["value"] == summary["val/iwae_k50"] != summary["val/elbo"]

@@ -1,4 +1,4 @@
-"""The command `vae-eval run=DIR`, which measures a finished run: a table, JSON, pictures, and its page in W&B."""
+"""The command `vae-eval DIR`, which measures a finished run: a table, JSON, pictures, and its page in W&B."""
 
 import sys
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from vae.errors import UserError
 from vae.run.findings import SPLITS, evaluation_file
 from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
+from vae.run.load import checkpoint_of
 
 PLACES = ("data.path", "data.root")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
@@ -39,11 +40,12 @@ NUMBERS: tuple[tuple[str, str], ...] = (
 )
 """Name of a value, and its title in the table."""
 HOW_TO_EVALUATE = """\
-vae-eval run=DIR [KEY=VALUE ...]
+vae-eval DIR [KEY=VALUE ...]
 
 Measures the best model of a finished run, and draws its latent space. In nats per image unless stated otherwise.
 
-  run=DIR            folder of the run; results/latest
+  DIR                the run: its folder, its checkpoint.pt, or a sweep's folder, for its best run; results/latest.
+                     run=DIR is the same
   k=N                importance samples of the bound on the NLL, 1000; the same as nll_samples
   split=NAME         test, validation or train
   device=NAME        auto, cpu, cuda, cuda:N, mps
@@ -68,21 +70,25 @@ def main() -> None:
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
         request = read_request(sys.argv[1:])
+        request = replace(request, folder=checkpoint_of(request.folder).parent)
         console = Console(highlight=False, markup=False, soft_wrap=True)
         values, count = evaluate_finished(request, console)
         print_values(console, request, values, f"{count:,} {request.split} images")
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
-    """Reads `KEY=VALUE` arguments: run, k, split, device, places of data, trust, the fields of `EvaluationConfig`.
+    """Reads a folder and `KEY=VALUE` arguments: run, k, split, device, places of data, trust, the settings' own fields.
 
     Raises UserError.
     """
     allowing = ("trust", *FACTORY_KEYS)
     known = {"run", "k", "split", "device", *allowing, *PLACES, *(f.name for f in fields(EvaluationConfig))}
-    paths, rest = {"run": str(LATEST)}, []
+    paths, rest, given_run = {}, [], ""
     for argument in arguments:
         key, equals, value = argument.partition("=")
+        if not given_run and _is_place(argument, key in known):
+            given_run = argument
+            continue
         if not equals or key not in known:
             problem = "no such key" if equals else "KEY=VALUE is expected"
             raise UserError(f"vae-eval: {argument}: {problem}. {one_of(key, known)}")
@@ -92,6 +98,10 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
             paths[key] = value  # as it was typed: a path is not YAML
         elif key not in allowing:
             rest.append(argument)
+    if given_run and "run" in paths:
+        raise UserError(
+            f"vae-eval: {given_run}: KEY=VALUE is expected, since run={paths['run']} is given: one run at a time."
+        )
     try:
         given = OmegaConf.from_dotlist(rest)
         OmegaConf.resolve(given)
@@ -113,7 +123,13 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
     places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
     trust = replace(Trust.of_command(arguments), keys=())
-    return EvaluationRequest(Path(paths["run"]), split, device, settings, list(map(str, given)), places, trust)
+    run = Path(paths.get("run", given_run or str(LATEST)))
+    return EvaluationRequest(run, split, device, settings, list(map(str, given)), places, trust)
+
+
+def _is_place(argument: str, is_key: bool) -> bool:
+    """Whether an argument is the run's folder: it has no `=`, or it is there and is no key with a value."""
+    return not argument.startswith("-") and ("=" not in argument or (not is_key and Path(argument).exists()))
 
 
 def print_values(console: Console, request: EvaluationRequest, values: Mapping[str, Any], images: str) -> None:

@@ -40,6 +40,7 @@ ConfigStore.instance().store(
     package="hydra.callbacks",
 )
 ConfigStore.instance().store(group="hydra/sweeper", name="plain_grid", node=PlainGrid)
+OmegaConf.register_new_resolver("in_folders", lambda name: str(name).replace(":", "."), replace=True)
 OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", replace=True)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vae.errors import UserError
 from vae.functional import at_least_fp32, normal_log_density, reparameterize, soft_bound
+from vae.models.labels import Labels, indices_of
 from vae.models.layers import fully_connected_pair
 from vae.models.likelihoods import Bernoulli, Likelihood
 from vae.models.priors import Components, Prior, StandardNormal
@@ -152,20 +153,29 @@ class VAE(nn.Module):
         return self.decode(self.reparameterize(mu, logvar), y), mu, logvar
 
     @torch.no_grad()
-    def sample(self, n: int | Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, n: int | Tensor, generator: torch.Generator | None = None, labels: Labels = None) -> Tensor:
         """Mean images (n, C, H, W) of z drawn from the prior.
 
         Args:
-            n: how many, with all labels in turn where the model is conditional; or the labels (n,) to draw.
+            n: how many, with all labels in turn where the model is conditional; or the labels (n,), from 0 to L - 1.
             generator: on the model's device; by default torch's own.
+            labels: of a conditional model: one label for all images, or one for each, by their names in the data.
+
+        Raises UserError for a label that does not exist, and for labels of a model that is not conditional.
 
         >>> vae.VAE(latent_size=2, hidden_size=16, n_labels=3).sample(torch.tensor([2, 0])).shape
         torch.Size([2, 1, 28, 28])
+        >>> vae.VAE(latent_size=2, hidden_size=16, n_labels=3).sample(4, labels=2).shape
+        torch.Size([4, 1, 28, 28])
         """
         device = next(self.parameters()).device
-        labels = n.to(device) if isinstance(n, Tensor) else self.labels_in_turn(n, device)
         count = n if isinstance(n, int) else len(n)
-        return self.decode(self.sample_prior(count, device, generator), labels)
+        y = self.labels_in_turn(count, device)
+        if labels is not None or (self.n_labels and isinstance(n, Tensor)):
+            given = n if labels is None else labels
+            names = self.classes if labels is not None else None
+            y = torch.tensor(indices_of(given, count, self.n_labels, names), device=device)
+        return self.decode(self.sample_prior(count, device, generator), y)
 
     def sample_prior(self, n: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
         """z drawn from the prior, (n, noise_size): what `decode` takes."""

@@ -14,6 +14,7 @@ from typing import Any
 from vae.config.command_line import SEARCH_PATH
 from vae.nested import bare
 from vae.run.recorded import Damage, Scalar, flat_scalars, from_yaml, note, parsed, plain_facts, shown, why_unread
+from vae.text import counted
 from vae.tracking.json_lines import scan_rows
 from vae.tracking.wandb.identity import RUN_ID
 
@@ -79,6 +80,13 @@ def below(folder: Path, name: str) -> Path | None:
     except (OSError, ValueError):  # a name that no file can have
         return None
     return place if inside else None
+
+
+def trial_folder(folder: Path, number: int, recorded: object = None) -> Path | None:
+    """Where a trial's files lie, also where the whole sweep has been moved since; never outside the sweep's folder."""
+    place = str(recorded or "")
+    names = (Path(place).name, f"trial_{number:04d}", str(number), place)
+    return next(filter(None, (below(folder, name) for name in names)), None)
 
 
 def is_run(folder: Path) -> bool:
@@ -200,5 +208,5 @@ def _rows(file: Path, damage: Damage) -> list[dict[str, Any]]:
         note(damage, file, why_unread(error))
         return []
     if lines:
-        note(damage, file, f"{lines} damaged line{'s' * (lines > 1)} skipped")
+        note(damage, file, f"{counted(lines, 'damaged line')} skipped")
     return rows

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 
 from vae.nested import flatten
+from vae.text import counted
 
 Scalar = str | int | float | bool | None
 Damage = dict[str, str]
@@ -18,7 +19,8 @@ _LARGEST_INTEGER = 2**63
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Parsed = TypeVar("_Parsed")
 _NUMBERS = (
-    *("value", "best_epoch", "epochs", "seconds", "train_seconds", "images_per_second", "parameters", "threads"),
+    *("value", "best_epoch", "epochs", "seconds", "sittings", "sitting_seconds", "train_seconds"),
+    *("images_per_second", "parameters", "threads"),
     *("train/", "val/", "test/"),
 )
 """Keys, and beginnings of keys, of a summary whose values are numbers or null."""
@@ -92,7 +94,7 @@ def plain_facts(content: Mapping[Any, Any], file: Path, damage: Damage | None = 
             bad.append(name)
     if bad:
         named = ", ".join(bad[:_MOST_NAMED]) + (", ..." if len(bad) > _MOST_NAMED else "")
-        note(damage, file, f"{len(bad)} value{'s' * (len(bad) > 1)} of a wrong kind: {named}")
+        note(damage, file, f"{counted(len(bad), 'value')} of a wrong kind: {named}")
     return facts
 
 

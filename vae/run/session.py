@@ -1,6 +1,5 @@
 """What a run prints, writes into its folder and sends to its trackers."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from vae.run.naming import run_name, swept_values, tags
 from vae.run.provenance import git_state, machine_facts
 from vae.run.summary import summarise
 from vae.states import RunState
+from vae.text import seconds_text
 from vae.tracking.json_lines import JsonLines
 from vae.tracking.protocols import Tracker, Trackers
 from vae.tracking.wandb.identity import RunIdentity, RunPlace, run_id
@@ -94,10 +94,10 @@ class Session:
         sheet = figures.reconstructions(x, decoded)
         self._save("reconstructions", f"reconstruction_epoch_{epoch:03d}.png", sheet, epoch)
 
-    def conclude(self, progress: Progress, started: float) -> float:
+    def conclude(self, progress: Progress) -> float:
         """Ends a complete run: evaluates the test images, for the only time; draws, summarises, prints one line.
 
-        Returns the run's value; `started` is when it began, by `time.perf_counter`.
+        Returns the run's value.
         """
         from vae import figures
 
@@ -109,23 +109,23 @@ class Session:
         self._draw_latents(progress.best_epoch)
         test |= self._examine(progress.best_epoch)
         self._is_complete = True
-        seconds = time.perf_counter() - started
-        self.tracker.finish(self._summary(RunState.COMPLETE, progress, seconds) | {"value": value} | judged | test)
+        seconds = seconds_text(progress.clock.total_seconds())
+        sittings = f" in {progress.clock.sittings} sittings" if progress.clock.sittings > 1 else ""
+        self.tracker.finish(self._summary(RunState.COMPLETE, progress) | {"value": value} | judged | test)
         latest = " (results/latest)" if self._is_latest else ""
         chosen = " (on the test images)" if self._task.splits.selects_on_test else ""
         self._say(
             f"best {heading_of(self._task.judge.selection.name)} {value:.2f} at epoch {progress.best_epoch}{chosen} · "
-            f"test elbo {test['test/elbo']:.2f} · {seconds:.0f} s · {self._job.shown}{latest}"
+            f"test elbo {test['test/elbo']:.2f} · {seconds}{sittings} · {self._job.shown}{latest}"
         )
         return value
 
-    def abort(self, error: BaseException, progress: Progress, seconds: float, kept: int | None) -> None:
+    def abort(self, error: BaseException, progress: Progress, kept: int | None) -> None:
         """Ends a run that was stopped: summarises how far it has come, with its state, the reason, and what is kept.
 
         Args:
             error: What stopped it.
             progress: How far it has come.
-            seconds: How long it took.
             kept: The epoch of the checkpoint that is on the disk; None: there is none that can be read.
         """
         if self._is_complete and isinstance(error, KeyboardInterrupt):  # while it waited for W&B
@@ -135,7 +135,7 @@ class Session:
         state = RunState.PRUNED if isinstance(error, Pruned) else state
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         try:
-            self.tracker.finish(self._summary(state, progress, seconds) | {"reason": reason})
+            self.tracker.finish(self._summary(state, progress) | {"reason": reason})
         except StorageError as unwritten:  # only printed, so that `error` is the one that is raised
             self._say(str(unwritten))
         total, shown = self._config.trainer.epochs, self._job.shown
@@ -179,8 +179,8 @@ class Session:
             self._say(values["in_words"])
         return scalars(values, "test")
 
-    def _summary(self, state: RunState, progress: Progress, seconds: float) -> dict[str, Any]:
-        reached = summarise(state, self._config, self._task, progress, seconds)
+    def _summary(self, state: RunState, progress: Progress) -> dict[str, Any]:
+        reached = summarise(state, self._config, self._task, progress)
         return reached | self._facts | self._swept
 
     def _open_wandb(self) -> list[Tracker]:

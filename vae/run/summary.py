@@ -12,8 +12,11 @@ from vae.training.progress import Progress
 from vae.training.task import Task
 
 
-def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress, seconds: float) -> dict[str, Any]:
-    """The summary's keys and values: training figures of the last epoch, validation figures of the best; seconds."""
+def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress) -> dict[str, Any]:
+    """The summary's keys and values: training figures of the last epoch, validation figures of the best; seconds.
+
+    The seconds are those of all sittings of a run that was resumed; of the last one are `sitting_seconds`.
+    """
     last = progress.history[-1] if progress.history else {}
     best = next((row for row in progress.history if row["epoch"] == progress.best_epoch), {})
     images = len(task.splits.train) * progress.epoch
@@ -26,7 +29,8 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "epochs": progress.epoch,
         **{key: value for key, value in last.items() if key.startswith("train/")},
         **{key: value for key, value in best.items() if key.startswith("val/")},
-        "seconds": round(seconds, 3),
+        "seconds": round(progress.clock.total_seconds(), 3),
+        **_of_sittings(progress),
         "train_seconds": round(progress.train_seconds, 3),
         "images_per_second": round(images / max(1e-9, progress.train_seconds)),
         "parameters": count_parameters(task.model),
@@ -38,3 +42,10 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "data": task.splits.identity.record() if task.splits.identity else None,
         "seed": config.seed,
     }
+
+
+def _of_sittings(progress: Progress) -> dict[str, Any]:
+    """What is to be known of a run that was resumed."""
+    if progress.clock.sittings < 2:
+        return {}
+    return {"sittings": progress.clock.sittings, "sitting_seconds": round(progress.clock.sitting_seconds(), 3)}

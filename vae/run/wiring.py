@@ -71,16 +71,17 @@ def train_and_test(config: RunConfig, job: Job) -> float:
         session.open(state["progress"]["history"] if state else (), trial)
         with fitting(store.path):
             progress = task.restore(state) if state else Progress()
+        progress.clock.sit_down(started)
         judged_by = task.judge.selection.of_epochs
         try:
             if trial:
                 trial.catch_up({row["epoch"]: row[judged_by] for row in progress.history if judged_by in row})
             with within_memory():
                 fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
-                value = session.conclude(progress, started)
+                value = session.conclude(progress)
                 store.drop_previous()
         except BaseException as error:
-            session.abort(error, progress, time.perf_counter() - started, kept=kept_epoch(store.path))
+            session.abort(error, progress, kept=kept_epoch(store.path))
             raise
     return value
 

@@ -39,7 +39,7 @@ class Sweeper:
     custom_search_space: str | None = None
     """`module.function(cfg, trial)` that suggests more keys with Optuna's own `trial.suggest_...`."""
     direction: Any = "minimize"
-    """minimize | maximize, or a list of them for several objectives."""
+    """minimize | maximize (also with s), or a list of them for several objectives."""
     objectives: list[str] | None = None
     """Names of metrics that a job records, to be used as the objectives; null: what the job returns."""
     value_name: str = "value"

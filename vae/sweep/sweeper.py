@@ -27,7 +27,7 @@ from vae.sweep.setup import Setup, checked_setup
 from vae.sweep.space.distributions import overrides_of
 from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
-from vae.sweep.study.opening import open_study, study_exists
+from vae.sweep.study.opening import name_objectives, open_study, study_exists
 from vae.sweep.study.owners import owner_name
 from vae.sweep.study.place import FolderWatch, refuse_foreign_folder
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
@@ -38,6 +38,7 @@ from vae.sweep.terminal.log_file import log_file
 from vae.sweep.terminal.table import Board, headline
 from vae.sweep.terminal.words import space_text
 from vae.sweep.trial import trial_environment
+from vae.text import counted
 
 OpenReport = Callable[[Path, float | None, Callable[[str], object]], AbstractContextManager[object]]
 """The sweep's folder, seconds between two writes (None: never), and what is told the outcome -> a context."""
@@ -88,6 +89,7 @@ def open_ledger(setup: Setup) -> Ledger:
         make_folder(place.folder)
     study, storage = open_study(place, setup.search, settings.heartbeat_seconds)
     names = _objective_names(setup)
+    name_objectives(study, names)
     study.set_user_attr(ASKED, {"command": command_line(), "total": goal.total, "objectives": names})
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
     ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
@@ -149,16 +151,15 @@ class _Sweep:
         if self.ledger.patience.is_away():
             return " while the study's database did not answer"
         counts = self.ledger.counts()
-        return (
-            f" after {counts[RunState.COMPLETE] + counts[RunState.PRUNED]} of {self.setup.policy.goal.total:g} trials"
-        )
+        ended = counts[RunState.COMPLETE] + counts[RunState.PRUNED]
+        return f" after {ended} of {counted(self.setup.policy.goal.total, 'trial')}"
 
     def _headline(self, width: int) -> str:
         setup, settings = self.setup, self.setup.settings
         pruner = settings.pruner.get("name", "none")
         facts = [
             f"{settings.sampler['name']}, {'no' if pruner == 'none' else pruner} pruning",
-            f"{setup.policy.goal.total:g} trials, {executor_text(setup.program, settings)}",
+            f"{counted(setup.policy.goal.total, 'trial')}, {executor_text(setup.program, settings)}",
             os.path.relpath(setup.place.folder),
         ]
         space = setup.plan.space
@@ -202,7 +203,7 @@ class _Sweep:
         best = ranked(self.ledger.study)[: confirm.top]
         confirming = queue_confirmations(self.setup, best, self.ledger.owner)
         policy = confirmation_policy(self.setup, confirming)
-        say(f"confirming the best {len(best)} with {confirm.seeds} fresh seeds each")
+        say(f"confirming the best {len(best)} with {counted(confirm.seeds, 'fresh seed')} each")
         if policy.goal.total > 0:
             board = self._board(confirming, policy.goal.total)
             self._search(confirming, policy, board=board, folder_of=confirmation_folder)

@@ -1,6 +1,7 @@
 """How far a run has come, and the averages of an epoch."""
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -35,6 +36,46 @@ class Averages(NamedTuple):
         return {f"{split}/{name}": getattr(self, name) for name in names}
 
 
+class Clock:
+    """Seconds of a run by the clock, over all its sittings: it may be interrupted and resumed.
+
+    Args:
+        seconds: Of the sittings before, each until its last epoch.
+        sittings: How many there were.
+
+    >>> clock = Clock(seconds=3600.0, sittings=1)
+    >>> clock.sit_down(time.perf_counter())
+    >>> clock.sittings, round(clock.total_seconds())
+    (2, 3600)
+    """
+
+    def __init__(self, seconds: float = 0.0, sittings: int = 0) -> None:
+        self.seconds, self.sittings = seconds, sittings
+        self.sit_down(time.perf_counter())
+        self.sittings = sittings
+
+    def sit_down(self, began: float) -> None:
+        """A sitting begins; `began` is when, by `time.perf_counter`."""
+        self.sittings += 1
+        self._before, self._began = self.seconds, began
+
+    def stamp(self) -> None:
+        """An epoch has ended: what a resumed run goes on from."""
+        self.seconds = self.total_seconds()
+
+    def total_seconds(self) -> float:
+        """Of all sittings until now."""
+        return self._before + self.sitting_seconds()
+
+    def sitting_seconds(self) -> float:
+        """Of this sitting until now."""
+        return time.perf_counter() - self._began
+
+    def record(self) -> dict[str, float]:
+        """What a checkpoint keeps, and this is made from again."""
+        return {"seconds": self.seconds, "sittings": self.sittings}
+
+
 @dataclass
 class Progress:
     """How far a run has come: what the loop needs to continue, and what its summary tells.
@@ -67,6 +108,7 @@ class Progress:
         `judged_by` is the metric that selects the best epoch; a row without it was not evaluated.
         """
         self.epoch += 1
+        self.clock.stamp()
         self.step = step
         self.train_seconds += seconds
         self.history.append({"epoch": self.epoch, **row})
@@ -74,6 +116,9 @@ class Progress:
             self.best_epoch, self.best_value, self.evals_since_best = self.epoch, row[judged_by], 0
         elif judged_by in row:
             self.evals_since_best += 1
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
 
     def finished(self, settings: TrainerConfig) -> bool:
         """Whether all epochs are done, or the validation figure has not risen for `early_stop_evals` evaluations."""

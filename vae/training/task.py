@@ -12,7 +12,7 @@ from vae.models.vae import VAE
 from vae.objectives import Objective
 from vae.training.checkpoint import rng_state, set_rng_state
 from vae.training.judge import Judge
-from vae.training.progress import Progress
+from vae.training.progress import Clock, Progress
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Task:
         """Everything that decides how the run continues, for a checkpoint."""
         return {
             "progress": asdict(progress),
+            "clock": progress.clock.record(),
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -82,4 +83,7 @@ class Task:
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"].cpu())
         set_rng_state(state["rng"])
-        return Progress.of_record(state["progress"])
+        progress = Progress.of_record(state["progress"])
+        # An earlier version has recorded one sitting, and of that only the training.
+        progress.clock = Clock(**state.get("clock", {"seconds": progress.train_seconds, "sittings": 1}))
+        return progress

@@ -12,6 +12,7 @@ from vae.data.sources.pictures import read_picture
 from vae.data.sources.tree import SUFFIXES, Found, pictures_below
 from vae.data.splits import Source, Split
 from vae.errors import UserError
+from vae.text import counted
 
 SHOWN_NAMES = 10
 
@@ -59,13 +60,13 @@ def _split(images: torch.Tensor, found: Sequence[Found], name: str, classes: tup
 
 def _notes(found: Sequence[Found], loose: Sequence[Found], classes: Sequence[str] | None, with_more: int) -> list[str]:
     """What was taken, in a few words each: how many pictures, of which splits and classes, and what they lack."""
-    notes = [f"{len(found):,} picture{'s' * (len(found) != 1)}"]
+    notes = [counted(len(found), "picture")]
     splits = Counter(picture.split for picture in found)
     if len(splits) > 1:
         notes.append(f"splits by folder: {_counted(splits)}")
     if classes:
         counts = Counter(picture.label for picture in found)
-        notes.append(f"{len(classes)} class{'es' * (len(classes) != 1)}: {_counted({c: counts[c] for c in classes})}")
+        notes.append(f"{counted(len(classes), 'class')}: {_counted({c: counts[c] for c in classes})}")
     if classes and loose:
         where = [name for name in splits if any(picture.split == name for picture in loose)]
         part = "no labels" if len(where) == len(splits) else f"no labels in {', '.join(where)}"

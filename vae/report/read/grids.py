@@ -113,7 +113,8 @@ def distribution(values: Sequence[Scalar]) -> BaseDistribution:
 
 
 def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
-    value, seconds, ended = folder.summary.get("value"), folder.summary.get("seconds"), folder.ended
+    value, ended = folder.summary.get("value"), folder.ended
+    seconds = folder.summary.get("sitting_seconds", folder.summary.get("seconds"))
     return Run(
         name=name,
         state=RunState.from_summary(folder.summary.get("state")),

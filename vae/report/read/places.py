@@ -9,8 +9,9 @@ import optuna
 from vae.errors import UserError
 from vae.report.read.grids import read_grid, read_runs, run_folders
 from vae.report.read.records import Records
-from vae.report.read.studies import locate_study, read_study
+from vae.report.read.studies import read_study
 from vae.run.folder import is_run
+from vae.sweep.study.finding import locate_study
 
 STUDIES = Path("multirun")
 """Where studies and grids lie, by their names."""

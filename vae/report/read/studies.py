@@ -6,27 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import StorageError, UserError
-from vae.nested import bare, select, without_resolvers
+from vae.nested import bare
 from vae.report.read.grids import read_grid, run_folders
 from vae.report.read.records import Execution, Ranking, Records, Request, Run
-from vae.run.folder import RunFolder, below, curves_of, read_folder, read_sweep
+from vae.run.folder import RunFolder, curves_of, read_folder, read_sweep, trial_folder
 from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, parsed, plain_facts, shown, why_unread
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
+from vae.sweep.study.finding import in_memory, load_study, locate_study, repetitions_of
 from vae.sweep.study.lease import lease_of
 from vae.sweep.study.reading import reading
 from vae.sweep.study.results import confirmations
-from vae.sweep.study.storage import absolute, sqlite_address
+from vae.sweep.study.storage import sqlite_address
 from vae.sweep.terminal.words import space_text
 
 UNNAMED = "value"
 """What a sweep calls the value of a job where no name was given."""
-_CONFIRM = "-confirm"
 _AGAIN = "# Again: "
 """Begins the line of best.yaml with the command that trains the best trial again."""
 
@@ -67,7 +66,7 @@ def _from_storage(folder: Path) -> Records:
         raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
     where, name = located
     with reading(where) as storage:
-        return _records(folder, _load(folder, storage, where, name))
+        return _records(folder, load_study(folder, storage, where, name))
 
 
 def _records(folder: Path, stored: optuna.Study) -> Records:
@@ -75,7 +74,7 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
     read_sweep(folder, damage)
     trials = _with_bare_keys(stored.get_trials())
     record, asked = (_mapping(stored.user_attrs.get(name)) for name in (RECORD, ASKED))
-    study = _in_memory(stored, trials)
+    study = in_memory(stored, trials)
     texts = _mapping(record.get("space"))
     space = {bare(key): _space_text(str(text), bare(key), trials) for key, text in texts.items()}
     total = asked.get("total")
@@ -87,44 +86,13 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
     )
     return Records(
         title=stored.study_name,
-        runs=[_run(trial, trial_folder(folder, trial)) for trial in trials],
+        runs=[_run(trial, trial_folder(folder, trial.number, trial.user_attrs.get(FOLDER))) for trial in trials],
         study=study,
         objectives=_objectives(asked.get("objectives"), trials, len(stored.directions)),
         request=request,
-        ranking=Ranking(confirmations(study, _confirmations_of(stored))),
+        ranking=Ranking(confirmations(study, repetitions_of(stored))),
         damage=damage,
     )
-
-
-def locate_study(folder: Path) -> tuple[str, str] | None:
-    """Storage and name of a sweep's study; None where the folder is not a sweep's."""
-    database = folder.resolve() / "study.db"
-    beside = sqlite_address(database) if database.is_file() else ""
-    unnamed = (beside, "") if beside else None
-    config = read_sweep(folder)
-    sweeper = select(config, "hydra.sweeper")
-    if not isinstance(sweeper, dict) or "study_name" not in sweeper:
-        return unnamed
-    storage, name = (without_resolvers(config, f"hydra.sweeper.{key}") for key in ("storage", "study_name"))
-    name = name or Path(str(without_resolvers(config, "hydra.sweep.dir") or "")).name
-    return (absolute(str(storage)) if storage else beside, str(name))
-
-
-def trial_folder(folder: Path, trial: FrozenTrial) -> Path | None:
-    """Where a trial's files lie, also where the whole sweep has been moved since; never outside the sweep's folder."""
-    recorded = str(trial.user_attrs.get(FOLDER) or "")
-    names = (Path(recorded).name, f"trial_{trial.number:04d}", str(trial.number), recorded)
-    return next(filter(None, (below(folder, name) for name in names)), None)
-
-
-def _load(folder: Path, storage: BaseStorage, where: str, name: str) -> optuna.Study:
-    names = [n for n in optuna.get_all_study_names(storage) if not n.endswith(_CONFIRM)]
-    candidates = [n for n in (name, folder.resolve().name) if n in names] or (names if len(names) == 1 else [])
-    if not candidates:
-        raise UserError(
-            f"{folder}: {where} holds no study {name or folder.name}. It has: {', '.join(names) or 'none'}."
-        )
-    return optuna.load_study(study_name=candidates[0], storage=storage, sampler=optuna.samplers.RandomSampler())
 
 
 def _run(trial: FrozenTrial, place: Path | None) -> Run:
@@ -155,21 +123,6 @@ def _with_bare_keys(trials: list[FrozenTrial]) -> list[FrozenTrial]:
         trial.params = {bare(key): value for key, value in trial.params.items()}
         trial.distributions = {bare(key): drawn for key, drawn in trial.distributions.items()}
     return trials
-
-
-def _in_memory(stored: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Study:
-    study = optuna.create_study(directions=stored.directions, study_name=stored.study_name)
-    study.add_trials(trials)
-    return study
-
-
-def _confirmations_of(stored: optuna.Study) -> optuna.Study:
-    """The study of the repetitions; an empty one where nothing was confirmed."""
-    name = f"{stored.study_name}{_CONFIRM}"
-    if name not in optuna.get_all_study_names(stored._storage):
-        return optuna.create_study(directions=stored.directions)
-    again = optuna.load_study(study_name=name, storage=stored._storage, sampler=optuna.samplers.RandomSampler())
-    return _in_memory(again, again.get_trials())
 
 
 def _space_text(text: str, key: str, trials: Sequence[FrozenTrial]) -> str:

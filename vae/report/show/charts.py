@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.report.read.records import Execution, Records
 from vae.sweep.study.results import importances
+from vae.text import counted
 
 CONTOUR_KEYS = 3
 """Contours are drawn for every pair of this many most important keys."""
@@ -121,7 +122,7 @@ def _confirmation(records: Records) -> Iterator[Chart]:
         xaxis_title=records.objectives[0], yaxis={"autorange": "reversed"}, legend={"orientation": "h", "y": -0.25}
     )
     seeds = max(confirmed.seeds for confirmed in records.confirmed)
-    caption = f"The best runs, repeated with {seeds} fresh seed{'s' if seeds > 1 else ''} each; best mean first."
+    caption = f"The best runs, repeated with {counted(seeds, 'fresh seed')} each; best mean first."
     yield Chart("confirmation", "Confirmation over seeds", caption, figure)
 
 

@@ -9,7 +9,7 @@ from vae.report.read.records import Records
 from vae.report.show.columns import SELECTED_ON
 from vae.states import RunState
 from vae.sweep.study.results import importances
-from vae.text import last_part, precise_text, result_text
+from vae.text import counted, goal_text, last_part, precise_text, result_text
 
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 """Facts that are stated once where all runs have them in common."""
@@ -56,7 +56,8 @@ def _found(records: Records) -> str:
         sentences += f" The median run has {typeset_result(median)}."
     if records.confirmed:
         first = records.confirmed[0]
-        sentences += f" Over {first.seeds} fresh seeds it gives {typeset_result(first.mean)} ± {first.spread:.2g}."
+        seeds = counted(first.seeds, "fresh seed")
+        sentences += f" Over {seeds} it gives {typeset_result(first.mean)} ± {first.spread:.2g}."
     shares = importances(records.study)
     if shares:
         key, share = max(shares.items(), key=lambda item: item[1])
@@ -71,7 +72,7 @@ def overview(records: Records) -> dict[str, str]:
     goals = zip(records.maximise, records.objectives, strict=True)
     facts = {
         "runs": f"{counts} (of {request.total:,} wanted)" if request.total else counts,
-        "goal": " and ".join(f"{'maximise' if up else 'minimise'} {name}" for up, name in goals),
+        "goal": " and ".join(goal_text(name, up) for up, name in goals),
         "space": " · ".join(f"{key} {space}" for key, space in request.space.items()),
         **{name: _in_common(records, name) for name in _SHARED},
     }

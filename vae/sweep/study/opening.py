@@ -1,13 +1,15 @@
 """Opens a study: a new one with a record of what it searches, or an old one if it searches the same."""
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna import Study
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 
@@ -64,8 +66,9 @@ class StudyPlace:
 
 
 def directions_of(direction: Any) -> list[str]:
-    """`minimize`, `maximize` or a list of them. Raises UserError for anything else."""
+    """`minimize`, `maximize` or a list of them, also as minimise, maximise. Raises UserError for anything else."""
     listed = [direction] if isinstance(direction, str) else list(direction or [])
+    listed = [str(one).lower().replace("imise", "imize") for one in listed]
     for one in listed:
         if one not in ("minimize", "maximize"):
             raise UserError(f"hydra.sweeper.direction: no such choice: {one}. Choices: maximize, minimize.")
@@ -108,6 +111,14 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
     except STORAGE_ERRORS as error:
         raise unusable(place.storage, error) from error
     return study, storage
+
+
+def name_objectives(study: Study, names: Sequence[str]) -> None:
+    """What the objectives are called in Optuna's own figures and in its dashboard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        if study.metric_names != list(names):
+            study.set_metric_names(list(names))
 
 
 def _refuse_difference(study: Study, new: Record, added_later: Mapping[str, str]) -> None:

@@ -27,12 +27,14 @@ def holds_search(folder: Path) -> bool:
     """Whether a folder is that of a search by Optuna, of this package or of the published plugin."""
     if (folder / STUDY_FILE).exists():
         return True
-    sweeper = select(_recorded(folder), "hydra.sweeper")
+    sweeper = select(recorded_multirun(folder), "hydra.sweeper")
     return isinstance(sweeper, Mapping) and "study_name" in sweeper
 
 
-def _recorded(folder: Path) -> Mapping[str, Any]:
+def recorded_multirun(folder: Path) -> Mapping[str, Any]:
     """multirun.yaml, its interpolations as they are written; {} where there is none, or a damaged one."""
+    if not (folder / MULTIRUN_FILE).is_file():  # a pipe would wait for ever
+        return {}
     try:
         config: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN_FILE), resolve=False)
     except Exception:  # a parser may raise anything
@@ -67,7 +69,7 @@ def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
 
 def _going_on(folder: Path) -> str:
     """How to go on with the search whose folder this is: it may have been renamed, and its study keeps its name."""
-    name = without_resolvers(_recorded(folder), "hydra.sweeper.study_name")
+    name = without_resolvers(recorded_multirun(folder), "hydra.sweeper.study_name")
     if not isinstance(name, str) or not name:
         return ""
     adding = command([override("hydra.sweeper.study_name", literal(name))])

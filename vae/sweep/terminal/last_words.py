@@ -15,7 +15,7 @@ from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import Confirmed
 from vae.sweep.terminal.commands import again_command
 from vae.sweep.terminal.words import value_text
-from vae.text import ENDLESS, result_text, wrap_parts
+from vae.text import ENDLESS, counted, result_text, wrap_parts
 
 _MOST_FRONT_LINES = 10
 _ENDED = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
@@ -41,7 +41,8 @@ def sum_up(
     for reason, numbers in reasons(ledger).items():
         say(f"failed  {', '.join(f'#{n}' for n in numbers)}  {reason}")
     for one in confirmed:
-        say(f"confirmed  #{one.trial.number}  {result_text(one.mean)} ± {one.spread:.2g} over {one.seeds} seeds")
+        seeds = counted(one.seeds, "seed")
+        say(f"confirmed  #{one.trial.number}  {result_text(one.mean)} ± {one.spread:.2g} over {seeds}")
     best = results.best_trials(study, confirmed)
     results.write_optimization_results(study, best, folder / "optimization_results.yaml")
     for left_over in (folder / "pareto").glob("trial_*.yaml"):

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from optuna import Study
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,7 +19,7 @@ from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import best_trials, seconds_of
 from vae.sweep.terminal.words import params_text, setting_text, value_text
-from vae.text import ENDLESS, seconds_text, short_keys, wrap_parts
+from vae.text import ENDLESS, goal_text, seconds_text, short_keys, wrap_parts
 
 _MOST_ROWS = 16
 _COLUMN_GAP = 2
@@ -221,6 +222,7 @@ def headline(study: Study, names: Sequence[str], facts: Sequence[str], space: Ma
         space: key -> its distribution in words.
         width: columns of the terminal, at which lines are broken.
     """
-    goals = [f"{direction.name.lower()} {name}" for direction, name in zip(study.directions, names, strict=True)]
+    directions = zip(study.directions, names, strict=True)
+    goals = [goal_text(name, direction == StudyDirection.MAXIMIZE) for direction, name in directions]
     first = wrap_parts("", [f"study {study.study_name}", " and ".join(goals), *facts], width)
     return f"{first}\n{wrap_parts('space  ', [f'{key} {text}' for key, text in space.items()], width)}"
