@@ -7,6 +7,7 @@ from typing import Any
 ENDLESS = 1_000_000
 """Width in characters of what is written to a file: its lines are not broken."""
 
+_MOST_DECIMALS = 6
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet may execute."""
 
@@ -30,6 +31,8 @@ def result_text(value: float) -> str:
     >>> [result_text(value) for value in (-98.4049, 0.98765, 1e-5)]
     ['-98.40', '0.9877', '1e-5']
     """
+    if not math.isfinite(value):
+        return str(value)
     if value and not 1e-3 <= abs(value) < 1e6:
         return scientific(value)
     return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
@@ -48,6 +51,28 @@ def aligned_results(values: Sequence[float | None]) -> list[str]:
         return ["" if value is None else scientific(value) for value in values]
     decimals = 2 if largest >= 10 else 4
     return ["" if value is None else f"{value:.{decimals}f}" for value in values]
+
+
+def measured_text(value: float, error: float | None = None) -> str:
+    """A measured figure with its uncertainty, in the digits that this leaves.
+
+    The error has one digit, or two where it begins with 1, and the figure ends where it does. Without an error, or with
+    one too small to be seen, it is `result_text`.
+
+    Args:
+        value: the figure.
+        error: a standard error, or a standard deviation where the text around says so; in the unit of the value.
+
+    >>> [measured_text(-98.4049, error) for error in (0.1234, 0.25, 0.096, 12.3, None)]
+    ['-98.40 ± 0.12', '-98.4 ± 0.2', '-98.40 ± 0.10', '-98 ± 12', '-98.40']
+    """
+    if error is None or not math.isfinite(error) or error <= 0 or not math.isfinite(value):
+        return result_text(value)
+    mantissa, exponent = f"{error:.1e}".split("e")
+    decimals = max(0, (mantissa[0] == "1") - int(exponent))
+    if decimals > _MOST_DECIMALS:
+        return result_text(value)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"
 
 
 def precise_text(value: Any) -> str:

@@ -304,8 +304,8 @@ def test_on_a_terminal_the_epochs_are_a_bar(tmp_path: Path) -> None:
     assert os.waitpid(pid, 0)[1] == 0
     text = shown.decode()
     assert "2/2" in text
-    assert "val elbo -" in text
-    assert "best val elbo" in text
+    assert "val bound -" in text
+    assert "best val cross-entropy bound" in text
 
 
 # ---------------------------------------------------------------- vae-data

@@ -120,7 +120,7 @@ def test_the_commands_that_a_search_prints_go_on_with_it_and_train_its_best_agai
     study = optuna.load_study(study_name=folder.name, storage=sqlite_address(folder / "study.db"))
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
     (again,) = re.findall(r"again: (.*)", output)
-    assert "best val elbo" in paste(lab, again)
+    assert "best val cross-entropy bound" in paste(lab, again)
     (best,) = {path.parent.resolve() for path in lab.glob("results/**/summary.json")}
     assert summary_of(best)["value"] == study.best_value
 

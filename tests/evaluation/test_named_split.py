@@ -17,7 +17,13 @@ from vae.figures import canvas
 from vae.run import findings
 
 EVERYTHING = EvaluationConfig(nll_samples=10, latents=True, probes=True, frechet=True, pictures=True)
-OF_COUNTS = {"latent_dimensions", "active_variance_above", "mutual_information_at_most", "frechet_images"}
+OF_COUNTS = {
+    "latent_dimensions",
+    "active_variance_above",
+    "mutual_information_at_most",
+    "mutual_information_images",
+    "frechet_images",
+}
 """What splits of one size have in common."""
 COUNTED = {"active_units", "in_words"}
 """What two splits may have in common by chance."""

@@ -37,7 +37,7 @@ def grid(folder: Path, runs: list[dict[str, Any]]) -> Path:
 @pytest.mark.parametrize(
     ("runs", "best", "said"),
     [
-        ([{}, {"seed": 1}], [1], "best of 2"),
+        ([{}, {"model.latent_size": 2}], [1], "best of 2"),
         ([{}, {"likelihood.name": "gaussian"}], [], "a cross-entropy of grey pixels"),
         ([{"likelihood.name": "continuous_bernoulli"}, {"likelihood.name": "gaussian"}], [1], "best of 2"),
         ([{}, {"data.pixels": "dynamic"}], [], "grey pixels (data.pixels=grey)"),

@@ -177,7 +177,7 @@ def test_several_objectives_have_a_front_and_a_confirmation_its_spread(tmp_path,
     assert [(c.mean, c.spread, c.seeds) for c in records.confirmed] == [(-101.0, 1.0, 3), (-106.0, 1.0, 3)]
     assert records.confirmed == confirmations(records.study, again)
     assert records.best == [best[1].number]
-    assert "Over 3 fresh seeds it gives −101.00 ± 1." in conclusion(records)
+    assert "Over 3 fresh seeds it gives −101.0 ± 1.0 (standard deviation)." in conclusion(records)
     assert "confirmation" in {chart.name for chart in charts(records)}
 
 

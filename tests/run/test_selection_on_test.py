@@ -31,7 +31,7 @@ def test_a_run_says_on_which_images_it_selects(
     assert done.code == 0, done
     first, *_, last = done.out.splitlines()
     assert ("20 test, which also select the model" in first) == on_test
-    assert ("(on the test images)" in last) == on_test
+    assert ("selected on the test images" in last) == on_test
     assert summary_of(tmp_path / "run")["selected_on"] == ("test" if on_test else "validation")
 
 

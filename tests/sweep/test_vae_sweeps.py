@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import optuna
 import pytest
 import yaml
 
-from vae.text import result_text
+from vae.text import measured_text
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["hydra.sweeper.report_every_seconds=null"]
@@ -75,7 +76,7 @@ def test_trials_keep_their_run_and_best_yaml_trains_to_the_same_value(vae):
     best = vae.study().best_trial
     assert "python -m vae experiment=multirun/s/best.yaml" in output
     again = vae.run("experiment=multirun/s/best.yaml", "tracking=none", "hydra.run.dir=again")
-    assert "best val elbo" in again
+    assert "best val cross-entropy bound" in again
     summary = json.loads((vae.folder / "again" / "summary.json").read_text())
     assert summary["value"] == best.value
     config = yaml.safe_load((vae.folder / "again" / ".hydra" / "config.yaml").read_text())
@@ -136,7 +137,8 @@ def test_confirm_ranks_the_best_by_fresh_seeds(vae):
     means = {t.number: [a.value for a in again if a.user_attrs["confirms"] == t.number] for t in best}
     assert all(len(set(values)) == 2 for values in means.values()), "each seed gives another value"
     winner = max(means, key=lambda n: sum(means[n]))
-    assert output.index(f"confirmed  #{winner}  {result_text(sum(means[winner]) / 2)} ±") < output.index("best  #")
+    figure = measured_text(statistics.mean(means[winner]), statistics.stdev(means[winner]))
+    assert output.index(f"confirmed  #{winner}  {figure} over 2 seeds (standard d") < output.index("best  #")
     assert f"best  #{winner}" in output
     folders = sorted(p.name for p in (vae.trial().parent / "confirm").iterdir())
     assert folders == sorted(f"trial_{t.number:04d}_seed_{seed}" for t in best for seed in (1000, 1001))

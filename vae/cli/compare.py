@@ -70,7 +70,8 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
             csv.writer(sys.stdout).writerows(cells)
         return
     short = [place for place, column in enumerate(table) if column.shown and column.name != REASON_COLUMN]
-    print_table([heads[place] for place in short], [[table[place].text(row[place]) for place in short] for row in rows])
+    shown = [[table[place].cell(index) for place in short] for index in by_rank(records)]
+    print_table([table[place].label or heads[place] for place in short], shown)
     if not records.keys:
         print("the configs do not differ")
     if said := records.ranking.why_none or records.ranking.remark:

@@ -1,5 +1,6 @@
 """The command `vae-eval DIR`, which measures a finished run: a table, JSON, pictures, and its page in W&B."""
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
@@ -20,6 +21,7 @@ from vae.run.findings import SPLITS, evaluation_file
 from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
 from vae.run.load import checkpoint_of
+from vae.text import measured_text
 
 PLACES = ("data.path", "data.root")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
@@ -28,12 +30,12 @@ NUMBERS: tuple[tuple[str, str], ...] = (
     ("bce", "cross-entropy of grey pixels (bce)"),
     ("distortion", "distortion, -log p(x|z)"),
     ("rate", "rate, KL(q(z|x) || p(z))"),
-    ("mutual_information", "mutual information I(x; z), estimated"),
+    ("mutual_information", "mutual information I(x; z), estimated from {mutual} images"),
     ("mutual_information_at_most", "  its upper limit for this many images, log N"),
     ("active_units", "active units (variance of the mean above 0.01)"),
     ("linear_probe_accuracy", "linear probe on the means, accuracy"),
     ("nearest_neighbours_accuracy", "10 nearest neighbours, accuracy"),
-    ("frechet_small_classifier", "Frechet distance, small classifier"),
+    ("frechet_small_classifier", "Frechet distance, small classifier, {frechet} images"),
     ("small_classifier_accuracy", "  that classifier's accuracy"),
     ("conditional_accuracy", "  share of drawn images that it classifies as their label"),
     ("bits_per_dim", "bits per dimension"),
@@ -73,7 +75,7 @@ def main() -> None:
         request = replace(request, folder=checkpoint_of(request.folder).parent)
         console = Console(highlight=False, markup=False, soft_wrap=True)
         values, count = evaluate_finished(request, console)
-        print_values(console, request, values, f"{count:,} {request.split} images")
+        print_values(console, request, values, count)
 
 
 def read_request(arguments: list[str]) -> EvaluationRequest:
@@ -132,16 +134,17 @@ def _is_place(argument: str, is_key: bool) -> bool:
     return not argument.startswith("-") and ("=" not in argument or (not is_key and Path(argument).exists()))
 
 
-def print_values(console: Console, request: EvaluationRequest, values: Mapping[str, Any], images: str) -> None:
+def print_values(console: Console, request: EvaluationRequest, values: Mapping[str, Any], count: int) -> None:
     """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
-    table = Table(title=f"{request.folder} · {images}", title_justify="left")
-    table.add_column("nats per image unless stated otherwise")
+    table = Table(title=f"{request.folder} · {count:,} {request.split} images", title_justify="left")
+    table.add_column("nats per image unless stated otherwise, ± standard error over images")
     table.add_column("value", justify="right")
+    counts = counts_of(values, count)
     for name, title in NUMBERS:
         if name in values:
-            table.add_row(title, figure_text(values[name]))
+            table.add_row(title.format(**counts), figure_text(name, values, count))
     for k, nll, error in values.get("nll_curve", ()):
-        table.add_row(f"NLL at most, k = {k:,} (standard error over images)", f"{nll:.3f} ± {error:.3f}")
+        table.add_row(f"NLL at most, k = {k:,}", measured_text(nll, error))
     console.print(table)
     if "in_words" in values:
         console.print(values["in_words"])
@@ -154,9 +157,26 @@ def print_values(console: Console, request: EvaluationRequest, values: Mapping[s
     console.print(f"{evaluation_file(request.folder, request.split)}, and pictures beside it")
 
 
-def figure_text(value: float) -> str:
-    """An integer with thousands separators, another number with three decimals."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+def figure_text(name: str, values: Mapping[str, Any], images: int) -> str:
+    """An integer with thousands separators; another number with its standard error, that of a share being binomial.
+
+    >>> figure_text("rate", {"rate": 20.1234, "rate_standard_error": 0.03}, 100), figure_text("n", {"n": 1000}, 100)
+    ('20.12 ± 0.03', '1,000')
+    >>> figure_text("linear_probe_accuracy", {"linear_probe_accuracy": 0.9}, 100)
+    '0.90 ± 0.03'
+    """
+    value = values[name]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if name.endswith("_accuracy"):
+        return measured_text(value, math.sqrt(value * (1 - value) / images))
+    return measured_text(value, values.get(f"{name}_standard_error"))
+
+
+def counts_of(values: Mapping[str, Any], images: int) -> dict[str, str]:
+    """From how many images the figures are whose value depends on that number."""
+    named = {"mutual": "mutual_information_images", "frechet": "frechet_images"}
+    return {short: f"{int(values.get(name, images)):,}" for short, name in named.items()}
 
 
 if __name__ == "__main__":

@@ -47,6 +47,13 @@ def why_no_likelihood(model: VAE, split: Split) -> str | None:
     )
 
 
+def elbo_in_words(model: VAE, split: Split) -> str:
+    """What the ELBO's formula gives for these pixels: the ELBO only where they have a likelihood."""
+    if why_no_likelihood(model, split) is None:
+        return "elbo"
+    return "cross-entropy bound" if model.likelihood.support == "binary" else "density value"
+
+
 def samples_up_to(k: int) -> list[int]:
     """Where the curve over k is read: the entries of `CURVE_SAMPLES` below k, and k itself."""
     return [samples for samples in CURVE_SAMPLES if samples < k] + [k]

@@ -33,10 +33,19 @@ def mutual_information(posteriors: Posteriors, seed: int = 0, chunk: int = 500) 
     >>> round(mutual_information(Posteriors(mu, torch.zeros(2, 1), mu, torch.ones(1), None)), 4)
     0.6931
     """
+    return mutual_information_with_error(posteriors, seed, chunk)[0]
+
+
+def mutual_information_with_error(posteriors: Posteriors, seed: int = 0, chunk: int = 500) -> tuple[float, float]:
+    """The estimate, and its standard error over the images and the z that were drawn, one for each image.
+
+    Its bias, that of the limit log N, is not in the error.
+    """
     n = images_within(posteriors)
     mu, logvar = posteriors.mu[:n].double(), posteriors.logvar[:n].double()
     generator = torch.Generator(mu.device).manual_seed(seed)
     z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=generator, device=mu.device, dtype=mu.dtype)
     conditional = normal_log_prob(z, mu, logvar)
     aggregate = torch.cat([normal_mixture_log_prob(rows, mu, logvar) for rows in torch.split(z, chunk)])
-    return float((conditional - aggregate).mean())
+    terms = conditional - aggregate
+    return float(terms.mean()), float(terms.std()) / math.sqrt(n) if n > 1 else math.nan

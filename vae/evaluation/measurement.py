@@ -19,13 +19,13 @@ from vae.errors import UserError
 from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.classifier import classifier_for
 from vae.evaluation.frechet import compare_drawn
-from vae.evaluation.information import images_within, mutual_information
+from vae.evaluation.information import images_within, mutual_information_with_error
 from vae.evaluation.posteriors import Posteriors, infer_posteriors
 from vae.evaluation.probes import PROBE_DIMENSIONS, linear_probe, nearest_neighbours
 from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
 from vae.functional import GREY_LEVELS
 from vae.models.vae import VAE
-from vae.training.validation import evaluate
+from vae.training.validation import evaluate_with_errors
 
 MOST_CLASSES = 1000
 """Of a probe and of the classifier: their cost grows with the classes, and labels that number the images are none."""
@@ -113,8 +113,9 @@ def measure(
     >>> from vae.evaluation import measure
     >>> black = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))
     >>> settings = EvaluationConfig(nll_samples=1)
-    >>> [name for name, _ in measure(vae.VAE(), Splits(black, black, black), settings, cache=Path("cache"))]
-    ['elbo', 'distortion', 'rate', 'nll_k1', 'nll_k1_standard_error', 'bits_per_dim', 'nll_curve']
+    >>> names = [name for name, _ in measure(vae.VAE(), Splits(black, black, black), settings, cache=Path("cache"))]
+    >>> [name for name in names if "error" not in name]
+    ['elbo', 'distortion', 'rate', 'nll_k1', 'bits_per_dim', 'nll_curve']
     """
     images = as_evaluated(splits, split)
     yield from averages(model, images)
@@ -135,14 +136,17 @@ def measure(
 def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
     """ELBO, rate and distortion from one sample of z; pixels without a likelihood have no ELBO.
 
-    The distortion of grey pixels under a Bernoulli is called `bce`.
+    The distortion of grey pixels under a Bernoulli is called `bce`. Each has its standard error over the images.
     """
-    terms = evaluate(model, images, batch_size)
+    terms, errors = evaluate_with_errors(model, images, batch_size)
     has_likelihood = why_no_likelihood(model, images) is None
-    if has_likelihood:
-        yield "elbo", terms.elbo
-    yield "distortion" if has_likelihood or model.likelihood.support != "binary" else "bce", terms.distortion
-    yield "rate", terms.rate
+    distortion = "distortion" if has_likelihood or model.likelihood.support != "binary" else "bce"
+    figures = {"elbo": (terms.elbo, errors.loss)} if has_likelihood else {}
+    figures |= {distortion: (terms.distortion, errors.distortion), "rate": (terms.rate, errors.rate)}
+    for name, (value, error) in figures.items():
+        yield name, value
+        if len(images) > 1:
+            yield f"{name}_standard_error", error
 
 
 def _for_probes(model: VAE, split: Split) -> Posteriors:
@@ -168,9 +172,10 @@ def _of_latents(posteriors: Posteriors) -> Values:
     yield "latent_dimensions", posteriors.means.shape[1]
     yield "active_units", int(active_units(posteriors.means).sum())
     yield "active_variance_above", ACTIVE_VARIANCE
-    yield "mutual_information", mutual_information(posteriors)
-    if images_within(posteriors) < len(posteriors.mu):
-        yield "mutual_information_images", images_within(posteriors)
+    information, error = mutual_information_with_error(posteriors)
+    yield "mutual_information", information
+    yield "mutual_information_standard_error", error
+    yield "mutual_information_images", images_within(posteriors)
     yield "mutual_information_at_most", math.log(images_within(posteriors))
     if posteriors.rates_by_dimension:
         yield "rates", posteriors.rates_by_dimension
@@ -187,5 +192,9 @@ def _of_bounds(model: VAE, images: Split, k: int, advance: Callable[[int], objec
     if grey_levels(images.images) == (
         2 if model.likelihood.support == "binary" else GREY_LEVELS
     ):  # else not the data's
-        yield "bits_per_dim", model.likelihood.bits_per_dim(curve[-1][1], pixels)
+        nll, error = curve[-1][1:]
+        bits = model.likelihood.bits_per_dim(nll, pixels)
+        yield "bits_per_dim", bits
+        if len(images) > 1:
+            yield "bits_per_dim_standard_error", model.likelihood.bits_per_dim(nll + error, pixels) - bits
     yield "nll_curve", curve

@@ -8,6 +8,7 @@ ACTIVE_VARIANCE = 0.01
 """A unit is active if the variance of its posterior mean over the images is above this (Burda et al., 2016)."""
 EMPTY_RATE = 0.05
 """Nats per image below which the sentence calls the whole rate empty."""
+_COLLAPSE = "Posterior collapse"
 
 
 def active_units(means: Tensor, threshold: float = ACTIVE_VARIANCE) -> Tensor:
@@ -29,6 +30,12 @@ def active_units(means: Tensor, threshold: float = ACTIVE_VARIANCE) -> Tensor:
     return means.double().var(0, correction=min(1, len(means) - 1)) > threshold  # a single image has no variance
 
 
+def collapse_sentence(posteriors: Posteriors) -> str:
+    """That the posterior has collapsed, and what may help; "" where it has not, or only in some dimensions."""
+    sentence = usage_sentence(posteriors)
+    return sentence if sentence.startswith(_COLLAPSE) else ""
+
+
 def usage_sentence(posteriors: Posteriors) -> str:
     """How many dimensions are active at which rate; where the posterior has collapsed, also what may help."""
     total = posteriors.rates.sum().item()
@@ -36,7 +43,7 @@ def usage_sentence(posteriors: Posteriors) -> str:
     size = posteriors.means.shape[1]
     if active == 0 or total < EMPTY_RATE:
         return (
-            f"Posterior collapse: {active} of {size} latent dimensions are active and the rate is {total:.2f} nats, so "
+            f"{_COLLAPSE}: {active} of {size} latent dimensions are active and the rate is {total:.2f} nats, so "
             "the decoder ignores z. A smaller objective.beta, objective=warmup, free bits or a weaker decoder may help."
         )
     if active < size / 2:

@@ -14,8 +14,9 @@ from vae.errors import Pruned, StorageError
 from vae.files import writing
 from vae.nested import bare, flatten
 from vae.run.command import resume_command, write_command
-from vae.run.console import EpochBar, EpochLines, heading_of
-from vae.run.findings import examine, progress_bar, scalars
+from vae.run.console import EpochBar, EpochLines
+from vae.run.ending import headings_of, judge_best, last_line
+from vae.run.findings import examine, scalars
 from vae.run.folder import Command
 from vae.run.header import header
 from vae.run.job import Job, link_latest
@@ -30,7 +31,7 @@ from vae.tracking.wandb.identity import RunIdentity, RunPlace, run_id
 from vae.tracking.wandb.tracker import WandbTracker, is_off
 from vae.training.progress import Progress
 from vae.training.task import Task
-from vae.training.validation import EVAL_SEED, evaluate
+from vae.training.validation import EVAL_SEED
 
 SHOWN_IMAGES = 12
 SAMPLES = 64
@@ -73,9 +74,9 @@ class Session:
         self._say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
         epochs, from_epoch = self._config.trainer.epochs, len(history)
-        by = self._task.judge.selection.of_epochs
-        lines = EpochBar.start(self._console, epochs, from_epoch, by) if terminal else EpochLines(self._console, by)
-        trackers.append(lines)
+        headings, console = headings_of(self._task), self._console
+        bar = EpochBar.start(console, epochs, from_epoch, headings) if terminal else None
+        trackers.append(bar or EpochLines(console, headings))
         self.tracker = Trackers(*trackers, *([trial] if trial else []), *wandb)  # W&B's end, which may wait, is last
         self._is_latest = job.trial is None and link_latest(job.folder)
 
@@ -101,24 +102,20 @@ class Session:
         """
         from vae import figures
 
-        judged = self._judge()
-        value = judged.get(self._task.judge.selection.name, progress.best_value)
-        test = evaluate(self._task.model, self._task.splits.test, self._task.passes.evaluation).named("test")
+        judged = judge_best(self._task, progress, self._console)
         self.draw(progress.best_epoch)
         self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
         self._draw_latents(progress.best_epoch)
-        test |= self._examine(progress.best_epoch)
+        examined = self._examine(progress.best_epoch, judged.in_words)
         self._is_complete = True
         seconds = seconds_text(progress.clock.total_seconds())
         sittings = f" in {progress.clock.sittings} sittings" if progress.clock.sittings > 1 else ""
-        self.tracker.finish(self._summary(RunState.COMPLETE, progress) | {"value": value} | judged | test)
+        reached = {"value": judged.value, **judged.figures, **examined}
+        self.tracker.finish(self._summary(RunState.COMPLETE, progress) | reached)
         latest = " (results/latest)" if self._is_latest else ""
-        chosen = " (on the test images)" if self._task.splits.selects_on_test else ""
-        self._say(
-            f"best {heading_of(self._task.judge.selection.name)} {value:.2f} at epoch {progress.best_epoch}{chosen} · "
-            f"test elbo {test['test/elbo']:.2f} · {seconds}{sittings} · {self._job.shown}{latest}"
-        )
-        return value
+        line = last_line(self._task, progress, judged)
+        self._say(f"{line} · {seconds}{sittings} · {self._job.shown}{latest}")
+        return judged.value
 
     def abort(self, error: BaseException, progress: Progress, kept: int | None) -> None:
         """Ends a run that was stopped: summarises how far it has come, with its state, the reason, and what is kept.
@@ -148,13 +145,6 @@ class Session:
             nothing_lost = "Nothing is lost. " if kept == progress.epoch else ""
             self._say(f"{nothing_lost}Resume with: {resume_command(shown, self._asked)}")
 
-    def _judge(self) -> dict[str, float]:
-        """The figures of the best epoch by which the run is judged, where its epochs were judged by cheaper ones."""
-        judge, images = self._task.judge, self._task.splits.validation
-        pairs = judge.samples_at_the_end * len(images)
-        with progress_bar(self._console, pairs, f"{judge.selection.name}, {len(images):,} images") as advance:
-            return judge.at_the_end(self._task.model, images, advance)
-
     def _draw_latents(self, epoch: int) -> None:
         """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""
         from vae import figures
@@ -163,9 +153,14 @@ class Session:
             for name, picture in figures.latent_overview(self._task.model, self._task.splits.test, "test images"):
                 self._save(name, f"{name}.png", picture, epoch)
 
-    def _examine(self, epoch: int) -> dict[str, float]:
-        """What the config's `evaluation` asks for beyond the test ELBO, as metrics of the test images."""
+    def _examine(self, epoch: int, in_words: str) -> dict[str, float]:
+        """What the config's `evaluation` asks for beyond the test ELBO, as metrics of the test images.
+
+        `in_words` is what is to be said of the latent space where the evaluation says nothing of it.
+        """
         if self._config.evaluation == EvaluationConfig():
+            if in_words:
+                self._say(in_words)
             return {}
         values = examine(
             self._task.model,
@@ -175,8 +170,8 @@ class Session:
             self._console,
             picture=lambda name, path: self.tracker.image(name, path, epoch),
         )
-        if "in_words" in values:
-            self._say(values["in_words"])
+        if said := values.get("in_words", in_words):
+            self._say(said)
         return scalars(values, "test")
 
     def _summary(self, state: RunState, progress: Progress) -> dict[str, Any]:

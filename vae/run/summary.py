@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from vae.config import RunConfig
+from vae.evaluation import elbo_in_words
 from vae.run.header import count_parameters
 from vae.states import RunState
 from vae.training.device import resolve_precision
@@ -37,6 +38,7 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "device": str(device),
         "precision": resolve_precision(config.trainer.precision, device),
         "threads": torch.get_num_threads(),
+        "elbo_is": elbo_in_words(task.model, task.splits.validation),
         "selected_on": "test" if task.splits.selects_on_test else "validation",
         "pixels_sha256": task.splits.pixels_sha256,
         "data": task.splits.identity.record() if task.splits.identity else None,

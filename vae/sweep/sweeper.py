@@ -158,6 +158,7 @@ class _Sweep:
         setup, settings = self.setup, self.setup.settings
         pruner = settings.pruner.get("name", "none")
         facts = [
+            *([setup.remark] if setup.remark else []),
             f"{settings.sampler['name']}, {'no' if pruner == 'none' else pruner} pruning",
             f"{counted(setup.policy.goal.total, 'trial')}, {executor_text(setup.program, settings)}",
             os.path.relpath(setup.place.folder),
@@ -165,8 +166,9 @@ class _Sweep:
         space = setup.plan.space
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
         head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        remarks = [*space.left_out, setup.remark, crowding_text(setup.program, settings)]
-        return "\n".join([head, *filter(None, remarks)])
+        remarks = [*space.left_out, crowding_text(setup.program, settings)]
+        return "
+".join([head, *filter(None, remarks)])
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup

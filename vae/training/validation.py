@@ -1,5 +1,6 @@
 """The validation pass: every model is judged with the same fixed noise, in fp32."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -29,16 +30,28 @@ def with_fixed_noise(model: VAE, split: Split, batch_size: int) -> Iterator[tupl
         seen += len(x)
 
 
-@torch.no_grad()
-@in_fp32()
 def evaluate(model: VAE, split: Split, batch_size: int = 1000) -> Averages:
     """ELBO, distortion and rate of a split at beta = 1, with one sample of z per image and the same noise each time."""
+    return evaluate_with_errors(model, split, batch_size)[0]
+
+
+@torch.no_grad()
+@in_fp32()
+def evaluate_with_errors(model: VAE, split: Split, batch_size: int = 1000) -> tuple[Averages, Averages]:
+    """What `evaluate` returns, and the standard error of each over the images, in nats; NaN for a single image.
+
+    The ELBO's standard error is that of the loss. It says how far the figure may be from that of all images there could
+    be; two models on the same images differ by less than that, because the images are the same.
+    """
     model.eval()
-    sums = zero_sums(split.images.device)
+    sums, of_images = zero_sums(split.images.device), []
     for x, y, eps in with_fixed_noise(model, split, batch_size):
-        terms = Elbo()(model, x, eps, y)
-        sums += torch.stack([term.to(sums.dtype).sum() for term in terms])
-    return Averages(*(sums / len(split)).tolist())
+        terms = torch.stack([term.to(sums.dtype) for term in Elbo()(model, x, eps, y)])
+        sums += torch.stack([term.sum() for term in terms])
+        of_images.append(terms)
+    n = len(split)
+    spread = torch.cat(of_images, 1).std(1) if n > 1 else torch.full_like(sums, math.nan)
+    return Averages(*(sums / n).tolist()), Averages(*(spread / math.sqrt(n)).tolist())
 
 
 def zero_sums(device: torch.device) -> Tensor:

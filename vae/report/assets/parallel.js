@@ -81,8 +81,9 @@ function startParallel() {
 
   function buildAxis(axis, x, y) {
     const name = axis.column.name;
-    const title = svgElement("text", { x, y: 16, "text-anchor": "middle" }, name.length > 20 ? `…${name.slice(-19)}` : name);
-    title.append(svgElement("title", {}, name));
+    const words = axis.column.label ?? name;
+    const title = svgElement("text", { x, y: 16, "text-anchor": "middle" }, words.length > 20 ? `…${words.slice(-19)}` : words);
+    title.append(svgElement("title", {}, words));
     svg.append(svgElement("line", { x1: x, x2: x, y1: top, y2: top + span }), title);
     for (const [value, label] of axis.ticks) {
       svg.append(svgElement("text", { x: x + 5, y: y(axis, value) + 4, class: "tick" }, label.length > 14 ? `${label.slice(0, 13)}…` : label));

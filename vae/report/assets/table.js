@@ -9,8 +9,8 @@ function startTable() {
     return data.columns.filter((column) => showAll || column.shown);
   }
 
-  function heading(name, numeric) {
-    const cell = element("th", { textContent: name, title: `sort by ${name}`, className: numeric ? "" : "text", tabIndex: 0 });
+  function heading(name, numeric, label = name) {
+    const cell = element("th", { textContent: label, title: `sort by ${name}`, className: numeric ? "" : "text", tabIndex: 0 });
     cell.scope = "col";
     const sort = () => {
       const descending = view.sort.column === name ? !view.sort.descending : Boolean(columnByName.get(name)?.up);
@@ -27,7 +27,7 @@ function startTable() {
     const columns = tableColumns();
     const numeric = new Map(columns.map((column) => [column, isNumericColumn(column)]));
     head.replaceChildren(
-      element("tr", {}, heading("run", true), heading("state", false), ...columns.map((c) => heading(c.name, numeric.get(c))))
+      element("tr", {}, heading("run", true), heading("state", false), ...columns.map((c) => heading(c.name, numeric.get(c), c.label)))
     );
     rows.clear();
     for (const i of allRuns) {

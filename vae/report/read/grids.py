@@ -22,6 +22,7 @@ INCIDENTAL_KEYS = (
     "study",
     "trust",
     "notes",
+    "selection",
     "tracking",
     "trainer.resume",
     "trainer.device",

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.report.read.records import Execution, Records
-from vae.sweep.study.results import importances
+from vae.sweep.study.results import ENOUGH_TRIALS, importances
 from vae.text import counted
 
 CONTOUR_KEYS = 3
@@ -84,7 +84,7 @@ def _slices(records: Records, complete: Sequence[FrozenTrial], shares: dict[str,
 
 def _contours(records: Records, complete: Sequence[FrozenTrial], shares: dict[str, float]) -> Iterator[Chart]:
     keys = _shared(records, complete, shares)[:CONTOUR_KEYS]
-    if len(complete) < 4 or len(keys) < 2:
+    if len(complete) < ENOUGH_TRIALS or len(keys) < 2:
         return
     study, selection = _spread(records.study, complete)
     name, target = records.objectives[0], _target(records)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from vae.report.read.records import Records
 from vae.run.recorded import Scalar
 from vae.sweep.attributes import FOLDER, REASON
-from vae.text import precise_text, result_text
+from vae.sweep.study.results import error_among
+from vae.text import measured_text, precise_text, result_text
 
 SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")
 """Facts that a table shows at once, where runs have them; the others are shown on demand."""
@@ -15,6 +16,8 @@ REASON_COLUMN = REASON
 """Why a run ended as it did."""
 SELECTED_ON = "selected_on"
 """On which images the model of a run was selected; shown at once where these are the test images of any run."""
+ELBO_IS = "elbo_is"
+"""What a run's ELBO is: `elbo`, or another bound where its pixels have no likelihood."""
 LEFT_OUT = ("value", "trial", "state", REASON, FOLDER)
 """Facts that already have a column of their own, or are a link."""
 
@@ -27,6 +30,17 @@ class Column:
     kind: str
     """`run` (its name, its state), `objective`, `key` (in which the runs differ) or `fact`."""
     values: Sequence[Scalar]
+
+    errors: Sequence[float | None] = ()
+    """Their standard errors; empty where none are known."""
+
+    label: str = ""
+    """What its heading says, where the name alone would mislead."""
+
+    def cell(self, index: int) -> str:
+        """The value of a run with its uncertainty, as a person reads it."""
+        value, error = self.values[index], self.errors[index] if self.errors else None
+        return measured_text(value, error) if isinstance(value, float) and error is not None else self.text(value)
 
     def text(self, value: Scalar) -> str:
         """One of the values as a person reads it, rounded once: the same in the page and on the terminal."""
@@ -45,14 +59,24 @@ class Column:
 def columns(records: Records) -> list[Column]:
     """Objectives, then the keys in which the runs differ, then every other scalar, the most telling first."""
     runs, facts = records.runs, [run.folder.facts for run in records.runs]
+    errors = [error_among(run.folder.facts, run.values) for run in runs]
     made = [
-        Column(name, "objective", [run.values[i] if len(run.values) > i else None for run in runs])
-        for i, name in enumerate(records.objectives)
+        Column(name, "objective", [run.values[i] if len(run.values) > i else None for run in runs], errors, label)
+        for i, (name, label) in enumerate(zip(records.objectives, objective_labels(records), strict=True))
     ]
     made += [Column(key, "key", [run.params.get(key) for run in runs]) for key in records.keys]
     names = {name for of_run in facts for name in of_run} - {*LEFT_OUT, *(column.name for column in made)}
     ordered = sorted(names, key=lambda name: (SHOWN.index(name) if name in SHOWN else len(SHOWN), name))
-    made += [Column(name, "fact", [of_run.get(name) for of_run in facts]) for name in ordered]
+    for name in ordered:
+        of = [of_run.get(f"{name}_standard_error") for of_run in facts]
+        known = [error if isinstance(error, float) else None for error in of]
+        made.append(Column(name, "fact", [of_run.get(name) for of_run in facts], known))
     if any(run.reason for run in runs):
         made.append(Column(REASON_COLUMN, "fact", [run.reason or None for run in runs]))
     return made
+
+
+def objective_labels(records: Records) -> list[str]:
+    """The objectives as headings: marked where the images that select are the test images of any run."""
+    on_test = any(run.folder.facts.get(SELECTED_ON) == "test" for run in records.runs)
+    return [f"{name} (test images)" if on_test and name.startswith("val/") else name for name in records.objectives]

@@ -95,6 +95,7 @@ def payload(records: Records, folder: Path) -> dict[str, Any]:
     made = [
         {"name": c.name, "kind": c.kind, "shown": c.shown, "values": [_rounded(v) for v in c.values]}
         | _texts(c)
+        | ({"label": c.label} if c.label not in ("", c.name) else {})
         | ({"up": up[c.name]} if c.kind == "objective" else {})
         | ({"log": records.log_scale(c.name), "categorical": records.categorical(c.name)} if c.kind == "key" else {})
         for c in columns(records)
@@ -128,7 +129,9 @@ def link_below(path: str) -> str:
 
 def _texts(column: Column) -> dict[str, list[str | None]]:
     """How its floats are shown, each rounded once, from the number itself; {} for a column without any."""
-    texts = [column.text(v).replace("-", "−") if isinstance(v, float) else None for v in column.values]
+    texts = [
+        column.cell(i).replace("-", "−") if isinstance(value, float) else None for i, value in enumerate(column.values)
+    ]
     return {"texts": texts} if any(texts) else {}
 
 

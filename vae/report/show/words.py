@@ -2,15 +2,17 @@
 
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from vae.report.read.records import Records
-from vae.report.show.columns import SELECTED_ON
+from vae.report.show.columns import ELBO_IS, SELECTED_ON, objective_labels
 from vae.states import RunState
-from vae.sweep.study.results import importances
-from vae.text import counted, goal_text, last_part, precise_text, result_text
+from vae.sweep.study.results import error_among, importances, why_no_importances
+from vae.text import counted, goal_text, last_part, measured_text, precise_text
 
+SEED = "seed"
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 """Facts that are stated once where all runs have them in common."""
 _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
@@ -18,7 +20,15 @@ _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
 
 def conclusion(records: Records) -> str:
     """What was found, in a few sentences, and whether test images were used to find it."""
-    return f"{_found(records)}{_selected_on_test(records)}"
+    return f"{_found(records)}{_no_likelihood(records)}{_selected_on_test(records)}"
+
+
+def _no_likelihood(records: Records) -> str:
+    """A sentence, after a blank, where what the runs call ELBO is one of pixels without a likelihood; else ""."""
+    words = {str(run.folder.facts.get(ELBO_IS, "elbo")) for run in records.runs} - {"elbo"}
+    if not words:
+        return ""
+    return f" What is called elbo here is a {' and a '.join(sorted(words))}: these pixels have no likelihood."
 
 
 def _selected_on_test(records: Records) -> str:
@@ -45,31 +55,49 @@ def _found(records: Records) -> str:
     if len(records.objectives) > 1:
         axes = " and ".join(records.objectives)
         return f"{len(records.best)} of {len(complete)} complete runs are on the Pareto front of {axes}."
-    best, name = records.runs[records.best[0]], records.objectives[0]
+    best, name = records.runs[records.best[0]], objective_labels(records)[0]
+    if records.keys == [SEED] and len(complete) > 1:
+        return _over_seeds(name, [run.values[0] for run in complete])
     among = f"the best of {len(complete)} complete runs" if len(complete) > 1 else "the only complete run"
-    params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items())
-    sentences = (
-        f"Run {best.name} is {among}: {name} {typeset_result(best.values[0])}{f' with {params}' if params else ''}."
-    )
+    params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items() if key != SEED)
+    figure = typeset_result(best.values[0], error_among(best.folder.facts, best.values))
+    sentences = f"Run {best.name} is {among}: {name} {figure}"
+    sentences += f"{f' with {params}' if params else ''}."
+    if SEED in best.params:
+        sentences += " The runs differ in their seeds too, so that part of the difference is luck."
+    if best.folder.facts.get("collapsed"):
+        sentences += " Its posterior has collapsed: the decoder ignores z."
     if len(complete) > 2:
         median = statistics.median(run.values[0] for run in complete)
         sentences += f" The median run has {typeset_result(median)}."
     if records.confirmed:
         first = records.confirmed[0]
         seeds = counted(first.seeds, "fresh seed")
-        sentences += f" Over {seeds} it gives {typeset_result(first.mean)} ± {first.spread:.2g}."
+        spread = " (standard deviation)" if first.seeds > 1 else ""
+        sentences += f" Over {seeds} it gives {typeset_result(first.mean, first.spread)}{spread}."
     shares = importances(records.study)
     if shares:
         key, share = max(shares.items(), key=lambda item: item[1])
         sentences += f" {key} explains {share:.0%} of the differences."
+    elif reason := why_no_importances(records.study):
+        sentences += f" {reason[0].upper()}{reason[1:]}; contours are left out for the same reason."
     return f"{sentences} {records.ranking.remark}".rstrip()
+
+
+def _over_seeds(name: str, values: Sequence[float]) -> str:
+    """Runs that differ in nothing but their seed have no best one: their mean is what is known."""
+    mean, spread = statistics.mean(values), statistics.stdev(values)
+    return (
+        f"The {len(values)} complete runs differ in their seed alone: {name} {typeset_result(mean, spread)} (mean and "
+        f"standard deviation over {len(values)} seeds)."
+    )
 
 
 def overview(records: Records) -> dict[str, str]:
     """Facts of the whole, by their names; the page shows them in this order."""
     request = records.request
     counts = ", ".join(f"{n:,} {state}" for state, n in _state_counts(records).items())
-    goals = zip(records.maximise, records.objectives, strict=True)
+    goals = zip(records.maximise, objective_labels(records), strict=True)
     facts = {
         "runs": f"{counts} (of {request.total:,} wanted)" if request.total else counts,
         "goal": " and ".join(goal_text(name, up) for up, name in goals),
@@ -93,13 +121,13 @@ def failures(records: Records) -> dict[str, list[str]]:
     return dict(sorted(names.items(), key=lambda item: -len(item[1])))
 
 
-def typeset_result(value: float) -> str:
-    """A result as the table has it, with a minus sign instead of a hyphen.
+def typeset_result(value: float, error: float | None = None) -> str:
+    """A result, with its uncertainty where there is one, and with a minus sign instead of a hyphen.
 
     >>> typeset_result(-198.07519)
     '−198.08'
     """
-    return result_text(value).replace("-", "−")
+    return measured_text(value, error).replace("-", "−")
 
 
 def typeset(value: Any) -> str:

@@ -174,10 +174,14 @@ def write_optimization_results(study: Study, best: Sequence[FrozenTrial], path: 
     write_whole(path, lambda file: file.write(OmegaConf.to_yaml(OmegaConf.create(content))))
 
 
+ENOUGH_TRIALS = 20
+"""Complete trials below which shares and contours would say more of the sampler's luck than of the keys."""
+
+
 def importances(study: Study) -> dict[str, float]:
     """Key -> share of the (first) objective's variation that it explains; empty with too few trials to tell."""
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len(complete) < 4 or len({tuple(trial.values) for trial in complete}) < 2:
+    if len(complete) < ENOUGH_TRIALS or len({tuple(trial.values) for trial in complete}) < 2:
         return {}
     target = None if len(study.directions) == 1 else (lambda trial: float(trial.values[0]))
     try:
@@ -187,6 +191,33 @@ def importances(study: Study) -> dict[str, float]:
     except (ValueError, RuntimeError):  # no key that all trials share, or none that varies
         return {}
     return {bare(key): float(share) for key, share in shares.items() if math.isfinite(share)}
+
+
+def why_no_importances(study: Study) -> str:
+    """That there are too few trials to tell which key matters; "" where there are enough, or nothing is to be told."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    varied = {key for trial in complete for key in trial.params}
+    if not 1 < len(complete) < ENOUGH_TRIALS or len(varied) < 2:
+        return ""
+    return f"{len(complete)} complete trials are too few to tell which key matters: it takes {ENOUGH_TRIALS}"
+
+
+def error_of(trial: FrozenTrial) -> float | None:
+    """The standard error over the images of a trial's value, where its job has recorded one."""
+    facts = trial.user_attrs.get(FACTS)
+    return error_among(facts if isinstance(facts, Mapping) else {}, trial.values or ())
+
+
+def error_among(facts: Mapping[str, Any], values: Sequence[float]) -> float | None:
+    """The standard error of a single value among the facts of its run: that of the metric that equals it.
+
+    >>> error_among({"val/elbo": -98.4, "val/elbo_standard_error": 0.3}, [-98.4])
+    0.3
+    """
+    if len(values) != 1:
+        return None
+    errors = (facts.get(f"{key}_standard_error") for key, value in facts.items() if value == values[0])
+    return next((float(error) for error in errors if isinstance(error, int | float)), None)
 
 
 def seconds_of(trial: FrozenTrial) -> float | None:

@@ -15,7 +15,7 @@ from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import Confirmed
 from vae.sweep.terminal.commands import again_command
 from vae.sweep.terminal.words import value_text
-from vae.text import ENDLESS, counted, result_text, wrap_parts
+from vae.text import ENDLESS, counted, measured_text, wrap_parts
 
 _MOST_FRONT_LINES = 10
 _ENDED = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED)
@@ -41,8 +41,8 @@ def sum_up(
     for reason, numbers in reasons(ledger).items():
         say(f"failed  {', '.join(f'#{n}' for n in numbers)}  {reason}")
     for one in confirmed:
-        seeds = counted(one.seeds, "seed")
-        say(f"confirmed  #{one.trial.number}  {result_text(one.mean)} ± {one.spread:.2g} over {seeds}")
+        seeds, spread = counted(one.seeds, "seed"), " (standard deviation)" if one.seeds > 1 else ""
+        say(f"confirmed  #{one.trial.number}  {measured_text(one.mean, one.spread)} over {seeds}{spread}")
     best = results.best_trials(study, confirmed)
     results.write_optimization_results(study, best, folder / "optimization_results.yaml")
     for left_over in (folder / "pareto").glob("trial_*.yaml"):
@@ -51,6 +51,8 @@ def sum_up(
     shares = results.importances(study)
     if shares:
         say(wrap_parts("importance  ", [f"{key} {share:.2f}" for key, share in shares.items()], width))
+    elif reason := results.why_no_importances(study):
+        say(f"importance  left out: {reason}")
     several = len(study.directions) > 1
     for line, again in written[:_MOST_FRONT_LINES]:
         apart = "   " if len(line) + len(again) + 3 <= width else "\n      "
@@ -101,4 +103,8 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     values = ", ".join(f"{value!r}" for value in trial.values)
     about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
     results.write_best(config, path, about=about, leave_out=leave_out, kept=kept)
-    return f"best  #{trial.number}  {value_text(trial)}  {os.path.relpath(path)}", f"again: {again}"
+    counted = sum(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False))
+    among = f" (best of {counted})" if counted > 1 and not several else ""
+    collapsed = " · its posterior has collapsed: the decoder ignores z" if facts.get("collapsed") else ""
+    line = f"best  #{trial.number}  {value_text(trial)}{among}{collapsed}  {os.path.relpath(path)}"
+    return line, f"again: {again}"

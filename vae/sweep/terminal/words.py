@@ -7,11 +7,14 @@ from optuna.trial import FrozenTrial
 
 from vae.nested import bare
 from vae.sweep.space.distributions import choice_text, chosen
-from vae.text import number_text, result_text
+from vae.sweep.study.results import error_of
+from vae.text import measured_text, number_text, result_text
 
 
 def value_text(trial: FrozenTrial) -> str:
-    """A trial's values, or the last value that it reported."""
+    """A trial's values, a single one with its standard error, or the last value that it reported."""
+    if trial.values and len(trial.values) == 1:
+        return measured_text(trial.values[0], error_of(trial))
     if trial.values:
         return ", ".join(result_text(value) for value in trial.values)
     last = trial.last_step
