@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support import Result, environment, start, summary_of
 
 from vae.sweep.execution import cores
-from vae.text import aligned_results, counted
+from vae.text import aligned_results, counted, measured_text
 
 Vae = Callable[..., Result]
 TINY = ("data=digits", "tracking=none", "model.hidden_size=8", "trainer.epochs=1", "trainer.images_every_epochs=0")
@@ -48,7 +48,8 @@ def test_a_grid_says_which_job_of_how_many_and_ends_with_a_table(way: str, vae: 
     for i, row in enumerate(rows):
         assert row[:2] == [str(i), "best" if i == best else "complete"]
         assert (row[2], *row[4:6]) == (f"{values[i]:.2f}", *settings[i])
-    assert f"best of 4  #{best}  {values[best]:.2f}" in done.out
+    error = summary_of(tmp_path / f"multirun/g/trial_{best:04d}")["val/elbo_standard_error"]
+    assert f"best of 4  #{best}  {measured_text(values[best], error)}" in done.out
     again = vae(*GRID, *WAYS[way])
     assert [f"trial_{i:04d} is complete already" in again.out for i in range(4)] == [True] * 4
     assert table_of(again.out) == table_of(done.out)
@@ -88,7 +89,7 @@ def test_a_job_that_fails_stops_no_other_and_decides_the_exit_code(way: str, vae
 @pytest.mark.parametrize(
     ("swept", "verdict"),
     [
-        ("seed=1,2", r"^-\d+\.\d\d ± \S+, mean and deviation of 2 seeds$"),
+        ("seed=1,2", r"^-\d+\.?\d* ± \S+, mean and deviation of 2 seeds$"),
         ("likelihood=bernoulli,continuous_bernoulli", "^no best job: "),
         ("notes=a,b", "^best of 2  #0  "),
     ],

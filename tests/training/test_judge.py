@@ -17,6 +17,7 @@ from vae.errors import UserError
 from vae.evaluation import nll_bounds, weighted_bound
 from vae.evaluation.bounds import noise_of_sample
 from vae.models import VAE
+from vae.text import measured_text
 from vae.training.judge import Judge
 from vae.training.progress import Progress
 from vae.training.validation import evaluate
@@ -158,7 +159,9 @@ def test_a_run_that_is_judged_by_a_bound_says_so_and_resumes_to_the_same(
     whole = vae(*common, "trainer.epochs=3", "hydra.run.dir=whole")
     assert whole.code == 0, whole
     assert "val iwae k5" in whole.out
-    assert f"best val iwae k50 {summary_of(tmp_path / 'whole')['value']:.2f}" in whole.out
+    ended = summary_of(tmp_path / "whole")
+    figure = measured_text(ended["value"], ended[f"{BOUND}_standard_error"])
+    assert f"best val iwae k50 {figure} at epoch {ended['best_epoch']} of 3" in whole.out
     assert vae(*common, "trainer.epochs=2", "hydra.run.dir=parts").code == 0
     assert vae("trainer.resume=parts", "trainer.epochs=3").code == 0
     found, expected = (summary_of(tmp_path / name) for name in ("parts", "whole"))

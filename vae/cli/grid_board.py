@@ -16,8 +16,9 @@ from vae.nested import bare, flatten
 from vae.report.read.grids import ranking_of
 from vae.states import RunState
 from vae.sweep.execution.outcome import Outcome
+from vae.sweep.study.results import error_among
 from vae.sweep.terminal.table import Pace, columns_that_fit
-from vae.text import ENDLESS, aligned_results, counted, result_text, seconds_text, short_keys, wrap_parts
+from vae.text import ENDLESS, aligned_results, counted, measured_text, result_text, seconds_text, short_keys, wrap_parts
 
 _BEST, _AGAIN = "best", "again"
 """What the table says of a job instead of its state."""
@@ -182,11 +183,12 @@ class GridBoard:
         done = self._complete()
         if best := self._best():
             value, job = max(done, key=lambda pair: pair[0])
-            return [f"best of {len(done)}  #{best.number}  {result_text(value)}", job.label, job.shown]
+            figure = measured_text(value, error_among(job.summary, [value]))
+            return [f"best of {len(done)}  #{best.number}  {figure}", job.label, job.shown]
         if len(done) >= 2 and self._only_seeds:
             values = [value for value, _ in done]
             mean, spread = statistics.fmean(values), statistics.stdev(values)
-            return [f"{result_text(mean)} ± {spread:.2g}, mean and deviation of {counted(len(done), 'seed')}"]
+            return [f"{measured_text(mean, spread)}, mean and deviation of {counted(len(done), 'seed')}"]
         if len(done) >= 2 and self._ranking.why_none:
             return [f"no best job: {self._ranking.why_none}"]
         return []

@@ -167,8 +167,7 @@ class _Sweep:
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
         head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
         remarks = [*space.left_out, crowding_text(setup.program, settings)]
-        return "
-".join([head, *filter(None, remarks)])
+        return "\n".join([head, *filter(None, remarks)])
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup
