@@ -10,6 +10,27 @@ EVERY = pytest.mark.parametrize("kind", EXECUTORS, ids=lambda kind: kind.name)
 OUTSIDE = pytest.mark.parametrize(
     "kind", [kind for kind in EXECUTORS if not kind.in_process], ids=lambda kind: kind.name
 )
+NEIGHBOURS = """
+import os
+import signal
+import time
+
+import hydra
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def job(cfg):
+    with open(f"{cfg.how}.txt", "a") as file:
+        file.write("x")
+    time.sleep({"killed": 3, "slow": 8, "fine": 0}[cfg.how])
+    if cfg.how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 1.5
+
+
+if __name__ == "__main__":
+    job()
+"""
 STRUCTURE = """
 from pathlib import Path
 
@@ -126,6 +147,21 @@ def test_a_trial_that_kills_its_process_fails_alone(program, kind):
     check_ends(app, {way: {**ENDS, **KILLED}[way] for way in ways})
     lost = {trial.params["how"]: trial.user_attrs.get("lost", 0) for trial in app.study().trials}
     assert lost == {way: 2 if way in KILLED else 0 for way in ways}
+
+
+@pytest.mark.parametrize("kind", [k for k in EXECUTORS if k.plugin], ids=lambda kind: kind.name)
+def test_what_a_lost_batch_had_reached_is_recorded_and_not_run_twice(program, kind):
+    config = CONFIG.replace("grid", "random").replace("n_trials: null", "n_trials: 2, n_jobs: 3, enqueue: ENQUEUE")
+    app = program(NEIGHBOURS, config.replace("ENQUEUE", "[{how: killed}, {how: slow}, {how: fine}]"))
+    swept(app, kind, "how=choice(killed,slow,fine)")
+    first = app.study().trials[:3]
+    assert [trial.params["how"] for trial in first] == ["killed", "slow", "fine"]
+    assert [trial.state.name for trial in first[1:]] == ["COMPLETE"] * 2
+    assert all("lost" not in trial.user_attrs for trial in first[1:])
+    assert (app.folder / "fine.txt").read_text() == "x"
+    if kind.name == "submitit":  # joblib ends what runs beside it
+        assert (app.folder / "slow.txt").read_text() == "x"
+    assert not list((app.folder / "out").rglob(".outcome*"))
 
 
 @EVERY

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 
 from vae.errors import Ended, OrderlyEnd, is_ending
 from vae.sweep.execution.outcome import Cause, ExitError, outcome_of
+from vae.sweep.execution.trace import Trace
 
 TRACEBACK = "traceback.txt"
 """Why a job failed, in its trial's folder."""
@@ -65,32 +66,39 @@ class Settled(Callback):
     Args:
         objectives: how many numbers a job must return.
         file: where the program's function is defined.
+        leaves_trace: for a launcher that may bring nothing back.
     """
 
-    def __init__(self, objectives: int, file: str) -> None:
-        self._objectives, self._file = objectives, file
+    def __init__(self, objectives: int, file: str, leaves_trace: bool) -> None:
+        self._objectives, self._file, self._leaves_trace = objectives, file, leaves_trace
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         """A job that is run again has not failed yet."""
-        Path(config.hydra.runtime.output_dir, TRACEBACK).unlink(missing_ok=True)
+        folder = Path(config.hydra.runtime.output_dir)
+        (folder / TRACEBACK).unlink(missing_ok=True)
+        if self._leaves_trace:
+            Trace(folder).begin()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Settles a job; the traceback of a failure is written into its folder."""
+        folder = Path(config.hydra.runtime.output_dir)
         linecache.cache[_SENT_BY_VALUE] = (0, None, linecache.getlines(self._file), self._file)
         outcome = outcome_of(job_return, self._objectives)
         signature, details = (text.replace(_SENT_BY_VALUE, self._file) for text in (outcome.signature, outcome.details))
         outcome = replace(outcome, signature=signature, details=details)
         if outcome.details and outcome.cause != Cause.LOST:
             with suppress(OSError):  # the trial and the log of the sweep have the reason
-                Path(config.hydra.runtime.output_dir, TRACEBACK).write_text(outcome.details)
+                (folder / TRACEBACK).write_text(outcome.details)
+        if self._leaves_trace:
+            Trace(folder).end(outcome)
         job_return.status, job_return.return_value = JobStatus.COMPLETED, outcome
 
 
-def settling(context: HydraContext, task: TaskFunction, objectives: int) -> HydraContext:
+def settling(context: HydraContext, task: TaskFunction, objectives: int, leaves_trace: bool = False) -> HydraContext:
     """Hydra's context with what settles a job; the user's own callbacks see what it returned or raised."""
     callbacks = copy(context.callbacks)
     callbacks.callbacks = [
-        Settled(objectives, _file_of(task)),
+        Settled(objectives, _file_of(task), leaves_trace),
         *context.callbacks.callbacks,
     ]  # at a job's end, the last is the first
     return HydraContext(config_loader=context.config_loader, callbacks=callbacks)

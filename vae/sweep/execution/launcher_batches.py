@@ -1,15 +1,20 @@
 """Any Hydra launcher: it returns when a whole batch has ended, so trials are launched in batches."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from vae.config.composed import folder_of_job
 from vae.sweep.execution.guarded_task import is_from_signal
 from vae.sweep.execution.kin import ended_with_job, orphans_kept
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of, outcome_of_error
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.execution.trace import Trace
+
+_POLL_SECONDS = 0.5
 
 
 class LauncherBatches:
@@ -25,6 +30,7 @@ class LauncherBatches:
         self.capacity, self.objectives, self.in_process = capacity, objectives, program.has_basic_launcher
         self._program, self._launcher = program, program.launcher(objectives)
         self._pending: dict[int, list[str]] = {}
+        self._traces: dict[int, Trace] = {}
         self._suspects: set[int] = set()
         """Trials whose batch was lost: each goes out alone, so that the guilty one is found."""
 
@@ -44,13 +50,21 @@ class LauncherBatches:
 
     def start(self, number: int, overrides: Sequence[str]) -> None:
         """Puts a trial into the next batch. Raises what Hydra raises if its config cannot be composed."""
-        self._program.job_config(number, overrides)  # the launcher would give up the whole batch
+        config = self._program.job_config(number, overrides)  # the launcher would give up the whole batch
         self._pending[number] = list(overrides)
+        self._traces[number] = Trace(folder_of_job(config))
+        self._traces[number].remove()
 
     def wait(self, timeout_seconds: float) -> list[tuple[int, Outcome]]:
         """Launches a batch and returns its outcomes. It cannot time out, since a launcher waits for all its jobs."""
         numbers = self._next_batch()
         batch = [self._pending.pop(number) for number in numbers]
+        ended = self._launch(numbers, batch)
+        for number in numbers:
+            self._traces.pop(number).remove()
+        return ended
+
+    def _launch(self, numbers: Sequence[int], batch: Sequence[Sequence[str]]) -> list[tuple[int, Outcome]]:
         try:
             with self._each_ends_whole():
                 jobs = self._launcher.launch(batch, initial_job_idx=numbers[0])
@@ -78,18 +92,21 @@ class LauncherBatches:
         return numbers
 
     def _without_result(self, numbers: Sequence[int], error: BaseException) -> list[tuple[int, Outcome]]:
-        """Outcomes of a batch of which nothing came back."""
-        own = outcome_of_error(error)
-        if len(numbers) > 1:
-            self._suspects.update(numbers)
-            reason = f"its batch was lost with {own.reason}; it runs again alone"
-            return [
-                (number, Outcome(Cause.LOST, reason=reason, details=own.details, is_own=False)) for number in numbers
-            ]
-        if self.in_process or isinstance(error, (HydraException, OmegaConfBaseException)):
-            return [(numbers[0], own)]
-        reason = f"its launcher failed with {own.reason}"
-        return [(numbers[0], Outcome(Cause.LOST, reason=reason, details=own.details))]
+        """Outcomes of a batch of which the launcher has brought nothing back."""
+        while not isinstance(error, KeyboardInterrupt) and any(self._traces[number].is_running() for number in numbers):
+            time.sleep(_POLL_SECONDS)  # submitit gives up at the first job that was killed, the others go on
+        ended = {number: self._traces[number].outcome() for number in numbers}
+        missing = [number for number in numbers if ended[number] is None]
+        failure = outcome_of_error(error)
+        if len(missing) > 1:
+            self._suspects.update(missing)
+            reason = f"its batch was lost with {failure.reason}; it runs again alone"
+            lost = Outcome(Cause.LOST, reason=reason, details=failure.details, is_own=False)
+        elif self.in_process or isinstance(error, (HydraException, OmegaConfBaseException)):
+            lost = failure
+        else:
+            lost = Outcome(Cause.LOST, reason=f"its launcher failed with {failure.reason}", details=failure.details)
+        return [(number, outcome or lost) for number, outcome in ended.items()]
 
     @contextmanager
     def _each_ends_whole(self) -> Iterator[None]:

@@ -55,7 +55,7 @@ class HydraProgram:
 
     def launcher(self, objectives: int) -> Any:
         """The Hydra launcher that the config names; its jobs return outcomes, of so many objectives."""
-        context = settling(self.context, self.task, objectives)
+        context = settling(self.context, self.task, objectives, leaves_trace=not self.has_basic_launcher)
         return Plugins.instance().instantiate_launcher(context, GuardedTask(self.task), self.config)
 
     @property

@@ -28,7 +28,7 @@ def has_ended(owner: str) -> bool:
     (False, False)
     """
     named = _NAME.fullmatch(owner)
-    if named is None or named["machine"] != _machine():
+    if named is None or not is_of_here(owner):
         return False
     pid = int(named["pid"])
     try:
@@ -37,7 +37,15 @@ def has_ended(owner: str) -> bool:
         return True
     except OSError:  # it is another user's
         pass
-    return bool(named["began"]) and _began(pid) not in ("", named["began"])
+    state, began = state_and_start(pid)
+    is_known = bool(named["began"] and began)
+    return is_known and (state == "Z" or began != named["began"])
+
+
+def is_of_here(owner: str) -> bool:
+    """Whether a process is, or was, one of this machine."""
+    named = _NAME.fullmatch(owner)
+    return named is not None and named["machine"] == _machine()
 
 
 @cache
