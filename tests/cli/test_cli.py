@@ -34,7 +34,7 @@ def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: 
     assert done.code == 0, done
     first, device, head, *rows, last = done.out.splitlines()
     assert first.startswith("digits  1,456 train · 162 validation · 179 test · 8x8 grey    mlp  ")
-    assert device.startswith("device cpu (1 threads, fp32)")
+    assert device.startswith("device cpu (1 thread, fp32)")
     assert head.split()[:2] == ["epoch", "train"]
     assert [row.split()[0] for row in rows] == ["1", "2"]
     folder = tmp_path / "results" / "latest"
