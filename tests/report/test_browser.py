@@ -215,3 +215,55 @@ def test_an_early_study_opens_without_an_error(browser, tmp_path):
         write_page(read_records(folder), folder / "report.html")
         Page(browser, folder / "report.html").scroll_through()
         assert browser.get_log("browser") == [], name
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2.1)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_worst_line_is_visible(browser, page, dark):
+    """Every colour of a line is told from the ground, and every run's best point is in the range of the curves."""
+    opened = Page(browser, page, 1200, dark)
+    variable = "getComputedStyle(document.documentElement).getPropertyValue('--{}').trim()"
+    ground = opened.js(variable.format("bg"))
+    ground = ground if len(ground) == 7 else "#" + "".join(2 * c for c in ground[1:])
+    for name in ("low", "high", "pruned", "best", "failed", "accent"):
+        light, deep = sorted((luminance(opened.js(variable.format(name))), luminance(ground)), reverse=True)
+        assert (light + 0.05) / (deep + 0.05) >= 3, name
+    opened.scroll_through()
+    low, high = opened.js("document.getElementById('curves').layout.yaxis.range")
+    curves = opened.js("data.curves.map(curve => curve[data.curve] || [])")
+    bests = [max(own) for curve in curves if (own := [v for v in curve if v is not None])]
+    said = opened.js("document.getElementById('curves').layout.yaxis.title.text")
+    outside = sum(not low <= best <= high for best in bests)
+    assert (f"({outside} run" in said) if outside else "out of view" not in said
+    assert outside < len(bests) / 10
+
+
+@pytest.mark.parametrize("width", [1200, 500])
+def test_a_table_that_goes_on_says_so(browser, page, width):
+    opened = Page(browser, page, width)
+    opened.all("#all-columns")[0].click()
+    holder = "document.querySelector('#runs .scroll')"
+    hides = opened.js(f"{holder}.scrollWidth > {holder}.clientWidth + 1")
+    note = opened.all("#more-columns")[0]
+    assert hides
+    assert note.is_displayed()
+    assert "scroll the table sideways" in note.text
+    opened.js(f"{holder}.scrollTo({{left: 1e6, behavior: 'instant'}})")
+    deadline = time.monotonic() + 5
+    while note.is_displayed():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    first = opened.js("document.querySelector('#table tbody td').getBoundingClientRect().left")
+    assert abs(first - opened.js(f"{holder}.getBoundingClientRect().left")) < 3, "the run's name stays in view"
+
+
+def test_decimals_of_results_align(opened):
+    for name in ("val/elbo", "test/elbo"):
+        texts = [text for text in opened.column(name) if text]
+        assert len({len(text.partition(".")[2]) for text in texts}) == 1, name

@@ -91,9 +91,15 @@ function startCurves() {
     const values = data.curves.flatMap((curve) => curve[select.value] ?? []).filter(isNumber).sort((a, b) => a - b);
     if (values.length < 20) return {};
     const skipped = Math.floor(values.length * 0.2); // the first epochs of bad runs would flatten the rest
-    const [low, high] = objective?.up ? [values[skipped], values.at(-1)] : [values[0], values[values.length - 1 - skipped]];
+    let [low, high] = objective?.up ? [values[skipped], values.at(-1)] : [values[0], values[values.length - 1 - skipped]];
+    // The best point of every run is in view, unless that would flatten all others: then a line says how many are not.
+    const limit = 4 * (high - low);
+    const bests = data.curves.map((curve) => (curve[select.value] ?? []).filter(isNumber)).filter((own) => own.length);
+    const ends = bests.map((own) => (objective?.up ? Math.max(...own) : Math.min(...own)));
+    const near = ends.filter((end) => (objective?.up ? high - end : end - low) <= limit);
+    [low, high] = [Math.min(low, ...near), Math.max(high, ...near)];
     const margin = (high - low) * 0.05;
-    return { range: [low - margin, high + margin] };
+    return { range: [low - margin, high + margin], outside: ends.length - near.length };
   }
 
   function draw() {
@@ -102,12 +108,14 @@ function startCurves() {
     const isPruned = (i) => data.states[i] === "pruned";
     const letters = ["A", "B"];
     const traces = [
-      traceOf(ordinary(isPruned), "pruned", { line: { color: cssValue("--pruned"), width: 1 }, opacity: 0.6 }),
-      traceOf(ordinary((i) => !isPruned(i)), "other runs", { line: { color: cssValue("--accent"), width: 1 }, opacity: visible.length > 200 ? 0.2 : 0.55 }),
+      traceOf(ordinary(isPruned), "pruned", { line: { color: cssValue("--pruned"), width: 1 }, opacity: 0.9 }),
+      traceOf(ordinary((i) => !isPruned(i)), "other runs", { line: { color: cssValue("--accent"), width: 1 }, opacity: visible.length > 200 ? 0.35 : 0.7 }),
       ...view.chosen.filter((i) => view.visible.has(i) && !bestRuns.has(i)).map((i) => traceOf([i], `${letters[view.chosen.indexOf(i)]}: run ${data.names[i]}`, { line: { color: cssValue("--high"), width: 3 } })),
       traceOf(visible.filter((i) => bestRuns.has(i)), "best", { line: { color: cssValue("--best"), width: 3 } }),
     ].filter((trace) => trace.x.length);
-    const layout = { xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: select.value }, ...rangeOfValues() }, legend: { orientation: "h", y: 1.12 }, hovermode: "closest", height: 420 };
+    const { outside = 0, ...range } = rangeOfValues();
+    const left = outside ? ` (${outside} ${outside === 1 ? "run" : "runs"} out of view: double-click)` : "";
+    const layout = { xaxis: { title: { text: "epoch" } }, yaxis: { title: { text: select.value + left }, ...range }, legend: { orientation: "h", y: 1.12 }, hovermode: "closest", height: 420 };
     drawPlot(holder, traces, layout);
     holder.dataset.drawn = "true";
   }

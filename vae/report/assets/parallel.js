@@ -56,7 +56,7 @@ function startParallel() {
     const y = (axis, value) => top + (1 - axis.place(value)) * span;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.style.width = `${width}px`;
-    svg.style.setProperty("--opacity", Math.max(0.15, Math.min(0.8, 12 / Math.sqrt(runCount)))); // many lines can still be told apart
+    svg.style.setProperty("--opacity", Math.max(0.3, Math.min(1, 12 / Math.sqrt(runCount)))); // many lines can still be told apart
     svg.replaceChildren();
     lines.clear();
     for (const i of [...data.order].reverse()) {

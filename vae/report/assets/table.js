@@ -45,6 +45,7 @@ function startTable() {
       rows.set(i, row);
     }
     refresh();
+    showHidden();
   }
 
   function refresh() {
@@ -57,6 +58,16 @@ function startTable() {
     const isFiltered = view.visible.size < runCount;
     document.getElementById("count").textContent = isFiltered ? `${view.visible.size} of ${runCount} runs` : `${runCount} runs`;
     document.getElementById("clear").hidden = !isFiltered;
+  }
+
+  // Says how many columns are out of sight, which a table that ends at a column's edge does not show.
+  function showHidden() {
+    const holder = table.parentElement;
+    const edge = holder.getBoundingClientRect().right;
+    const hidden = [...head.rows[0].cells].filter((cell) => cell.getBoundingClientRect().right > edge + 1).length;
+    const note = document.getElementById("more-columns");
+    note.hidden = hidden === 0;
+    note.textContent = `${hidden} more ${hidden === 1 ? "column" : "columns"} to the right: scroll the table sideways.`;
   }
 
   function buildStateChips() {
@@ -87,6 +98,8 @@ function startTable() {
     view.brushes.clear();
     updateView();
   });
+  table.parentElement.addEventListener("scroll", showHidden);
+  addEventListener("resize", showHidden);
   buildStateChips();
   build();
   onViewChange(refresh);

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from vae.report.read.records import Records
 from vae.run.recorded import Scalar
 from vae.sweep.attributes import FOLDER, REASON
 from vae.sweep.study.results import error_among
-from vae.text import measured_text, precise_text, result_text
+from vae.text import aligned_results, measured_text, precise_text
 
 SHOWN = ("test/elbo", "val/rate", "val/distortion", "epochs", "seconds", "reason")
 """Facts that a table shows at once, where runs have them; the others are shown on demand."""
@@ -48,7 +49,13 @@ class Column:
             return ""
         if not isinstance(value, float) or not math.isfinite(value):
             return str(value)
-        return precise_text(value) if self.kind == "key" else result_text(value)
+        return precise_text(value) if self.kind == "key" else self._results[value]
+
+    @cached_property
+    def _results(self) -> dict[float, str]:
+        """Result -> its text, with as many decimals as the others."""
+        results = [value for value in self.values if isinstance(value, float) and math.isfinite(value)]
+        return dict(zip(results, aligned_results(results), strict=True))
 
     @property
     def shown(self) -> bool:

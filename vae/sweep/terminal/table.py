@@ -19,7 +19,7 @@ from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import best_trials, seconds_of
 from vae.sweep.terminal.words import params_text, setting_text, value_text
-from vae.text import ENDLESS, goal_text, seconds_text, short_keys, wrap_parts
+from vae.text import ENDLESS, aligned_results, goal_text, seconds_text, short_keys, wrap_parts
 
 _MOST_ROWS = 16
 _COLUMN_GAP = 2
@@ -124,7 +124,11 @@ class Board:
     def table(self, trials: Sequence[FrozenTrial]) -> Table:
         """The best trial, those that ended last, those that run; as many keys as fit on the terminal."""
         heads = ["#", "state", self._names, "epochs", "time", *short_keys(self._keys, suffix="_size")]
-        rows = [self._cells(trial, state) for trial, state in self._rows(trials)]
+        shown = self._rows(trials)
+        rows = [self._cells(trial, state) for trial, state in shown]
+        if len(self._ledger.study.directions) == 1:
+            for row, value in zip(rows, aligned_results([_value_now(trial) for trial, _ in shown]), strict=True):
+                row[2] = value
         return columns_that_fit(heads, rows, self.console.width)
 
     def _rows(self, trials: Sequence[FrozenTrial]) -> list[tuple[FrozenTrial, str]]:
@@ -201,6 +205,13 @@ def columns_that_fit(heads: Sequence[str], rows: Sequence[Sequence[str]], width:
     for row in rows:
         table.add_row(*(Text(row[i], style=_COLOURS.get(row[1], "") if i == 1 else "") for i in order))
     return table
+
+
+def _value_now(trial: FrozenTrial) -> float | None:
+    """A trial's value, or the last one that it reported."""
+    if trial.values:
+        return float(trial.values[0])
+    return None if trial.last_step is None else trial.intermediate_values[trial.last_step]
 
 
 def _end_of(trial: FrozenTrial) -> datetime:
