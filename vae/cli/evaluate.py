@@ -121,12 +121,21 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
         settings: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationConfig), DEFAULTS, given))
     except OmegaConfBaseException as error:
         raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
-    if settings.nll_samples < 0:
-        raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
+    _check(settings)
     places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
     trust = replace(Trust.of_command(arguments), keys=())
     run = Path(paths.get("run", given_run or str(LATEST)))
     return EvaluationRequest(run, split, device, settings, list(map(str, given)), places, trust)
+
+
+def _check(settings: EvaluationConfig) -> None:
+    """Raises UserError for a value that its field does not allow."""
+    for field in fields(EvaluationConfig):
+        value, choices = getattr(settings, field.name), field.metadata.get("choices", ())
+        if choices and value not in choices:
+            raise UserError(f"vae-eval: {field.name}: no such choice: {value}. {one_of(str(value), choices)}")
+    if settings.nll_samples < 0:
+        raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
 
 
 def _is_place(argument: str, is_key: bool) -> bool:

@@ -3,3 +3,4 @@
 from vae.figures.charts import curves
 from vae.figures.gallery import OF_NO_IMAGES, latent_overview, latent_pictures
 from vae.figures.sheets import reconstructions, samples
+from vae.figures.vector import write_vector

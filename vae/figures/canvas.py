@@ -18,6 +18,8 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 INK, FAINT = "#24292f", "#e4e8ec"
 SMALL, NORMAL = 13, 15
 """Font sizes."""
+CANVAS = "canvas"
+"""Under which the `info` of a picture has the canvas that it was drawn on."""
 SMOOTH = 3
 """Shapes are drawn this many times as large and then averaged; 1: they are not smoothed."""
 
@@ -42,14 +44,18 @@ class Canvas:
         self._shapes = Image.new("RGB", (self.width * smooth, self.height * smooth), "white")
         self._draw = ImageDraw.Draw(self._shapes, "RGBA")
         self._above: list[Callable[[Image.Image], object]] = []
+        self.drawn: list[tuple[str, tuple[Any, ...]]] = []
+        """The name and the arguments of each call that draws, in their order: what another backend draws again."""
 
     def line(self, points: Points, colour: str, width: float = 1.0) -> None:
         """Straight lines from point to point."""
+        self.drawn.append(("line", (points, colour, width)))
         corners = [(x, y) for x, y in (points * self._smooth).tolist()]
         self._draw.line(corners, colour, max(1, round(width * self._smooth)), joint="curve")
 
     def dots(self, points: Points, colour: str, radius: float, opacity: float = 1.0) -> None:
         """A disc at each point."""
+        self.drawn.append(("dots", (points, colour, radius, opacity)))
         fill = (*ImageColor.getrgb(colour)[:3], round(255 * opacity))
         r = radius * self._smooth
         for x, y in (points * self._smooth).tolist():
@@ -57,21 +63,25 @@ class Canvas:
 
     def bar(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
         """A filled rectangle."""
+        self.drawn.append(("bar", (left, top, right, bottom, colour)))
         self._draw.rectangle([round(self._smooth * edge) for edge in (left, top, right, bottom)], colour)
 
     def words(self, x: float, y: float, text: str, anchor: str = "ls", size: int = NORMAL, colour: str = INK) -> None:
         """A line of text with its `anchor` at (x, y): l, m or r, then t (top), m or s (baseline), as in Pillow."""
+        self.drawn.append(("words", (x, y, text, anchor, size, colour)))
         self._above.append(lambda image: ImageDraw.Draw(image).text((x, y), text, colour, font(size), anchor))
 
     def paste(self, x: float, y: float, pixels: Pixels) -> None:
         """An image with its top left corner at (x, y)."""
+        self.drawn.append(("paste", (x, y, pixels)))
         self._above.append(lambda image: image.paste(Image.fromarray(pixels), (round(x), round(y))))
 
     def image(self) -> Image.Image:
-        """The picture so far."""
+        """The picture so far. It carries this canvas along, from which `vector.write_vector` draws it at any size."""
         image = self._shapes.reduce(self._smooth) if self._smooth > 1 else self._shapes.copy()
         for draw in self._above:
             draw(image)
+        image.info[CANVAS] = self
         return image
 
 

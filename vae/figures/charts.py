@@ -130,11 +130,21 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Image:
     return canvas.image()
 
 
-def scatter(points: Points, labels: Points | None, title: str, names: Sequence[str] | None = None) -> Image:
-    """Points (N, 2), coloured by their integer labels (N,) if there are any; `names` are those of 0, 1, ..."""
-    canvas = Canvas(520, 500)
-    low, high = points.min(0), points.max(0)
-    placed = (points - low) / np.maximum(high - low, 1e-12) * (430, -430) + (20, 480)
+def scatter(
+    points: Points,
+    labels: Points | None,
+    title: str,
+    names: Sequence[str] | None = None,
+    axes: tuple[str, str] = ("", ""),
+) -> Image:
+    """Points (N, 2), coloured by their integer labels (N,) if there are any; `names` are those of 0, 1, ...
+
+    `axes` are what the coordinates are.
+    """
+    canvas = Canvas(560, 530)
+    frame = Axes(canvas, (14, 58, 456, 524), _with_margin(points[:, 0]), _with_margin(points[:, 1]), axes[0])
+    frame.mark(ticks(*frame.x))
+    placed = frame.place(points)
     radius = float(np.clip(75 / np.sqrt(len(points)), 1.5, 4))
     classes = [None] if labels is None else np.unique(labels).tolist()
     hues = [f"hsl({360 * i / len(classes):.0f}, 70%, 45%)" for i in range(len(classes))]
@@ -143,8 +153,9 @@ def scatter(points: Points, labels: Points | None, title: str, names: Sequence[s
         if label is not None and len(classes) <= NAMED_CLASSES:
             name = shortened(names[label] if names else str(label), 12)
             wide = text_width([name], SMALL)
-            canvas.words(min(484, 516 - wide), 50 + 430 * i / max(12, len(classes)), name, "ls", SMALL, colour)
-    canvas.words(235, 22, title, "ms", SMALL)
+            canvas.words(min(472, 556 - wide), 70 + 430 * i / max(12, len(classes)), name, "ls", SMALL, colour)
+    canvas.words(canvas.width / 2, 22, title, "ms", SMALL)
+    canvas.words(14, 48, axes[1], "ls", SMALL)
     return canvas.image()
 
 
@@ -179,8 +190,8 @@ def rates(by_dimension: Sequence[float], active: Sequence[bool], sentence: str, 
     return canvas.image()
 
 
-def _with_margin(values: Sequence[float]) -> Range:
+def _with_margin(values: Sequence[float] | Points) -> Range:
     """The range of some values and a twentieth of it more on both sides; never empty."""
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    low, high = (float(min(values)), float(max(values))) if len(values) else (0.0, 1.0)
     margin = max((high - low) / 20, 1e-5 * abs(high), 1e-5)
     return low - margin, high + margin

@@ -54,12 +54,9 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: st
     for name, points in embed_means(posteriors, umap).items():
         labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
         shown = f"{len(points):,} {images}" if len(points) < len(posteriors.mu) else images
-        yield (
-            f"latent_{name}",
-            scatter(
-                points, labels, f"posterior means of {shown}, {title_of(name, posteriors.mu.shape[1])}", split.classes
-            ),
-        )
+        title = f"posterior means of {shown}, {title_of(name, posteriors.mu.shape[1])}"
+        axes = axes_of(name, points, posteriors.mu[: len(points)].float().cpu().numpy())
+        yield f"latent_{name}", scatter(points, labels, title, split.classes, axes)
     if posteriors.mu.shape[1] == 2:
         yield "latent_manifold", manifold(model)
     yield "latent_traversals", traversals(model, split, posteriors, images)
@@ -82,7 +79,7 @@ def latent_overview(model: VAE, split: Split, images: str) -> Pictures:
         name, flat = ("plane", points) if points.shape[1] == 2 else ("pca", EMBEDDINGS["pca"](points))
         labels = None if y is None else y.cpu().numpy()
         title = f"posterior means of {len(flat):,} {images}, {title_of(name, points.shape[1])}"
-        yield f"latent_{name}", scatter(flat, labels, title, split.classes)
+        yield f"latent_{name}", scatter(flat, labels, title, split.classes, axes_of(name, flat, points))
 
 
 def title_of(name: str, dimensions: int) -> str:
@@ -90,6 +87,23 @@ def title_of(name: str, dimensions: int) -> str:
     if name == "plane" or dimensions <= EXACT_DIMENSIONS:
         return TITLES[name]
     return f"{TITLES[name]} (approximate)" if name == "pca" else f"{TITLES[name]} of {KEPT_COMPONENTS} components"
+
+
+def axes_of(name: str, flat: Points, points: Points) -> tuple[str, str]:
+    """What the two coordinates of an embedding are; of principal components, how much of the variance they explain.
+
+    Args:
+        name: of the embedding.
+        flat: its points, (N, 2).
+        points: of what it is made, (N, Z).
+    """
+    if name == "plane":
+        return "z0", "z1"
+    if name != "pca":
+        return f"{TITLES[name]} 1, in no unit", f"{TITLES[name]} 2"
+    whole = max(float(points.var(0).sum()), 1e-12)
+    first, second = (f"{float(flat[:, i].var()) / whole:.0%} of the variance" for i in (0, 1))
+    return f"first component, {first}", f"second component, {second}"
 
 
 def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL.Image import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -71,10 +72,21 @@ def examine(
         for name, drawn in figures.latent_pictures(model, images, latents, words_for(splits, split), settings.umap):
             named = name if split == TEST or name in figures.OF_NO_IMAGES else f"{name}_{split}"
             path = folder / f"{named}.png"
-            with writing(path):
-                drawn.save(path)
+            save_picture(drawn, path, settings.vector)
             picture(named, path)
     return values
+
+
+def save_picture(drawn: Image, path: Path, vector: str, **options: Any) -> None:
+    """Writes a picture as the PNG `path`, and beside it as `vector`, svg or pdf; none: not. Raises StorageError."""
+    from vae.figures import write_vector
+
+    with writing(path):
+        drawn.save(path, **options)
+    if vector != "none":
+        other = path.with_suffix(f".{vector}")
+        with writing(other):
+            write_vector(drawn, other)
 
 
 def evaluation_file(folder: Path, split: str) -> Path:

@@ -1,6 +1,7 @@
 """What a run prints, writes into its folder and sends to its trackers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,12 +12,11 @@ from vae.config import RunConfig, record_of
 from vae.config.schema import EvaluationConfig, WandbConfig
 from vae.data import Batches
 from vae.errors import Pruned, StorageError
-from vae.files import writing
 from vae.nested import bare, flatten
 from vae.run.command import resume_command, write_command
 from vae.run.console import EpochBar, EpochLines
 from vae.run.ending import headings_of, judge_best, last_line
-from vae.run.findings import examine, scalars
+from vae.run.findings import examine, save_picture, scalars
 from vae.run.folder import Command
 from vae.run.header import header
 from vae.run.job import Job, link_latest
@@ -158,7 +158,7 @@ class Session:
 
         `in_words` is what is to be said of the latent space where the evaluation says nothing of it.
         """
-        if self._config.evaluation == EvaluationConfig():
+        if replace(self._config.evaluation, vector="none") == EvaluationConfig():
             if in_words:
                 self._say(in_words)
             return {}
@@ -205,8 +205,7 @@ class Session:
 
     def _save(self, name: str, file: str, picture: Image, epoch: int) -> None:
         path = self._job.folder / file
-        with writing(path):
-            picture.save(path, compress_level=1)
+        save_picture(picture, path, self._config.evaluation.vector, compress_level=1)
         self.tracker.image(name, path, epoch)
 
     def _say(self, line: str) -> None:

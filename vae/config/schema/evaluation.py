@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vae.config.schema.fields import number
+from vae.config.schema.fields import choice, number
 
 
 @dataclass
@@ -19,5 +19,7 @@ class EvaluationConfig:
     """Frechet distance in the features of a small classifier trained on the same data; needs labels."""
     pictures: bool = False
     """Pictures of the latent space."""
+    vector: str = choice("none", "svg", "pdf")
+    """Also write every picture of the run in this format, beside its PNG: for a slide or a page, at any size."""
     umap: bool = False
     """Add an embedding by UMAP to the pictures; needs the extra `umap`."""
