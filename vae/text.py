@@ -1,7 +1,8 @@
 """Numbers, keys and durations as text: for the terminal, the report and names."""
 
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 ENDLESS = 1_000_000
@@ -162,3 +163,34 @@ def wrap_parts(title: str, parts: Sequence[str], width: int) -> str:
         else:
             lines[-1] += joined
     return "\n".join(lines)
+
+
+class Estimate:
+    """Says how far something is and how long it will take: after a while, and whenever that time has doubled.
+
+    For files and pipes, in which a bar cannot move. It looks at the clock only, so that it can be asked at each step.
+
+    Args:
+        first_seconds: When it speaks for the first time: what is over by then needs no estimate.
+        clock: Seconds.
+
+    >>> times = iter([0.0, 20.0, 40.0, 50.0])
+    >>> estimate = Estimate(clock=lambda: next(times))
+    >>> [estimate.due(done, 200) for done in (10, 50, 60)]
+    [None, '25 % after 40 s, about 2 min left', None]
+    """
+
+    def __init__(self, first_seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._next = self._began + first_seconds
+
+    def due(self, done: float, total: float) -> str | None:
+        """What is to be said at this moment; None: nothing."""
+        now = self._clock()
+        if now < self._next or not 0 < done < total:
+            return None
+        seconds = now - self._began
+        self._next = now + seconds
+        left = seconds * (total - done) / done
+        return f"{100 * done / total:.0f} % after {seconds_text(seconds)}, about {seconds_text(left)} left"

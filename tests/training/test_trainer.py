@@ -15,6 +15,7 @@ from vae.errors import NonFiniteError, Pruned, StorageError
 from vae.models.mlp import mlp
 from vae.models.vae import VAE
 from vae.objectives.elbo import Elbo
+from vae.tracking.protocols import Tracker
 from vae.training import optimizers, validation
 from vae.training.checkpoint import Store
 from vae.training.device import resolve_device, resolve_precision
@@ -28,7 +29,7 @@ CPU = torch.device("cpu")
 SETTINGS = TrainerConfig(epochs=4, device="cpu", precision="fp32")
 
 
-class Log:
+class Log(Tracker):
     """A tracker that remembers."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from vae.cli.exits import mistakes_explained, warn
+from vae.cli.exits import announce, mistakes_explained, warn
 from vae.files import write_whole, writing
 from vae.text import cell, short_keys
 
@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--html", default=str(DEFAULT_PAGE), metavar="FILE", help=f"the report ({DEFAULT_PAGE})")
     arguments = parser.parse_args()
     with mistakes_explained():
+        # A CSV on standard output is for a program.
+        announce(f"reading {' '.join(arguments.folders)} ...", "plotly", sys.stderr if arguments.csv == "-" else None)
         compare_runs(arguments.folders, arguments.csv, Path(arguments.html))
 
 

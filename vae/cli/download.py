@@ -2,7 +2,7 @@
 
 import sys
 
-from vae.cli.exits import mistakes_explained
+from vae.cli.exits import announce, mistakes_explained
 from vae.config import one_of
 from vae.errors import UserError
 
@@ -16,10 +16,12 @@ Nothing is fetched that VAE_DATA or the cache already has."""
 
 def main() -> None:
     """Entry point of `vae-data`."""
-    from vae.data.sources.idx import IDX_NAMES, load_idx
-
     wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
     names = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if names and not wants_help:
+        announce(f"looking for {', '.join(names)} ...", "torch")
+    from vae.data.sources.idx import IDX_NAMES, load_idx
+
     if wants_help or not names:
         print(HOW_TO_DOWNLOAD.format(names=", ".join(IDX_NAMES)))
         sys.exit(0 if wants_help else 2)

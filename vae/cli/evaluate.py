@@ -5,23 +5,23 @@ import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from vae.cli.exits import mistakes_explained
+from vae.cli.exits import announce, mistakes_explained
 from vae.config import describe, lookup, one_of
 from vae.config.schema import EvaluationConfig
 from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
-from vae.run.findings import SPLITS, evaluation_file
-from vae.run.finished import EvaluationRequest, evaluate_finished
 from vae.run.job import LATEST
-from vae.run.load import checkpoint_of
 from vae.text import measured_text
+
+if TYPE_CHECKING:
+    from vae.run.finished import EvaluationRequest
 
 PLACES = ("data.path", "data.root")
 DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
@@ -71,6 +71,10 @@ def main() -> None:
         print(HOW_TO_EVALUATE.format(keys="\n".join(keys)))
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
+        announce("loading torch, the run and its data ...", "torch")
+        from vae.run.finished import evaluate_finished
+        from vae.run.load import checkpoint_of
+
         request = read_request(sys.argv[1:])
         request = replace(request, folder=checkpoint_of(request.folder).parent)
         console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -78,11 +82,14 @@ def main() -> None:
         print_values(console, request, values, count)
 
 
-def read_request(arguments: list[str]) -> EvaluationRequest:
+def read_request(arguments: list[str]) -> "EvaluationRequest":
     """Reads a folder and `KEY=VALUE` arguments: run, k, split, device, places of data, trust, the settings' own fields.
 
     Raises UserError.
     """
+    from vae.run.findings import SPLITS
+    from vae.run.finished import EvaluationRequest
+
     allowing = ("trust", *FACTORY_KEYS)
     known = {"run", "k", "split", "device", *allowing, *PLACES, *(f.name for f in fields(EvaluationConfig))}
     paths, rest, given_run = {}, [], ""
@@ -104,11 +111,7 @@ def read_request(arguments: list[str]) -> EvaluationRequest:
         raise UserError(
             f"vae-eval: {given_run}: KEY=VALUE is expected, since run={paths['run']} is given: one run at a time."
         )
-    try:
-        given = OmegaConf.from_dotlist(rest)
-        OmegaConf.resolve(given)
-    except Exception as error:  # a parser may raise anything
-        raise UserError(f"vae-eval: {' '.join(rest)}: {' '.join(str(error).split())}.") from error
+    given = _values(rest)
     if "k" in given:
         given.nll_samples = given.pop("k")
         if type(given.nll_samples) is not int or given.nll_samples < 1:
@@ -138,13 +141,25 @@ def _check(settings: EvaluationConfig) -> None:
         raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
 
 
+def _values(words: list[str]) -> Any:
+    """What `KEY=VALUE` words say, as OmegaConf reads them. Raises UserError."""
+    try:
+        given = OmegaConf.from_dotlist(words)
+        OmegaConf.resolve(given)
+    except Exception as error:  # a parser may raise anything
+        raise UserError(f"vae-eval: {' '.join(words)}: {' '.join(str(error).split())}.") from error
+    return given
+
+
 def _is_place(argument: str, is_key: bool) -> bool:
     """Whether an argument is the run's folder: it has no `=`, or it is there and is no key with a value."""
     return not argument.startswith("-") and ("=" not in argument or (not is_key and Path(argument).exists()))
 
 
-def print_values(console: Console, request: EvaluationRequest, values: Mapping[str, Any], count: int) -> None:
+def print_values(console: Console, request: "EvaluationRequest", values: Mapping[str, Any], count: int) -> None:
     """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
+    from vae.run.findings import evaluation_file
+
     table = Table(title=f"{request.folder} · {count:,} {request.split} images", title_justify="left")
     table.add_column("nats per image unless stated otherwise, ± standard error over images")
     table.add_column("value", justify="right")

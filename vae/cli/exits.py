@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from vae.errors import ENDING_SIGNALS, UserError, exit_code_of, handle_signals, raise_ended, restore_signals
 
@@ -54,6 +54,15 @@ def mistakes_explained() -> Iterator[None]:
 def warn(line: str) -> None:
     """Prints a line to standard error, beside a command's results."""
     print(line, file=sys.stderr)
+
+
+def announce(line: str, library: str, file: TextIO | None = None) -> None:
+    """Says what begins before a library is imported that takes seconds; nothing where it has been imported already.
+
+    `file` None: standard output.
+    """
+    if library not in sys.modules:
+        print(line, file=file, flush=True)
 
 
 def fail(error: Exception) -> NoReturn:

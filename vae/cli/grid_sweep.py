@@ -22,7 +22,7 @@ from vae.errors import Ended, UserError, orderly_end
 from vae.files import make_folder
 from vae.states import RunState
 from vae.sweep.execution.engine import Executor
-from vae.sweep.execution.executors import crowding_text, executor_text, make_executor, uses_slots
+from vae.sweep.execution.executors import WORKERS_START, crowding_text, executor_text, make_executor, uses_slots
 from vae.sweep.execution.outcome import Cause
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.settings import PlainGrid, Sweeper
@@ -68,6 +68,8 @@ def run_grid(
     board = GridBoard(jobs, says_ends=in_slots or not program.has_basic_launcher, is_live=in_slots)
     facts = [counted(len(jobs), "job"), executor_text(program, sweeper), os.path.relpath(folder)]
     board.say("\n".join(filter(None, [wrap_parts("grid  ", facts, board.width), crowding_text(program, sweeper)])))
+    if in_slots and not all(job.is_left_out for job in jobs):
+        board.say(WORKERS_START)
     with orderly_end(asked_to_stop.set if in_slots else None, board.say) as end, open_report(folder):
         try:
             with (

@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from vae.cli.arguments import SEARCH
 from vae.cli.claims import Asked, Multirun
-from vae.cli.exits import warn
+from vae.cli.exits import announce, warn
 from vae.cli.grids import GridJobs
 from vae.config import RunConfig, conf_dir, one_of, typed
 from vae.config.command_line import split_options
@@ -168,6 +168,7 @@ def _gives_study(overrides: Sequence[str]) -> bool:
 
 def _prepared(config: DictConfig) -> RunConfig:
     run = typed(task_config(config))
+    announce("loading torch and the data ...", "torch")
     from vae.run.wiring import prepare
 
     prepare(run)

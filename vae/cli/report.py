@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from vae.cli.exits import mistakes_explained, warn
+from vae.cli.exits import announce, mistakes_explained, warn
 from vae.errors import UserError
 from vae.report.watch import WRITE_EVERY_SECONDS, watch_folder, write_report
 
@@ -29,6 +29,7 @@ def main() -> None:
         if arguments.watch:
             watch_folder(Path(arguments.folder), arguments.every)
             return
+        announce(f"reading {arguments.folder} ...", "plotly")
         print(f"report {os.path.relpath(write_report(arguments.folder, warn))}")
         if arguments.sync:
             upload_runs(arguments.folder)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vae.data import Batches, Splits
 from vae.errors import StorageError, UserError
+from vae.tracking.protocols import UNSEEN, Stages
 from vae.training.checkpoint import read_sealed, write_checkpoint
 
 FEATURES = 64
@@ -53,7 +54,7 @@ class SmallClassifier(nn.Module):
         return out
 
 
-def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
+def classifier_for(splits: Splits, cache: Path, stages: Stages = UNSEEN) -> SmallClassifier:
     """The classifier of a data set, in evaluation mode on its device: from the cache, or trained and put there.
 
     Other training images, pixels or labels have another classifier. Weights and the order of the images come from a
@@ -62,6 +63,7 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     Args:
         splits: the training images are those that it learns.
         cache: folder below which `classifiers/*.pt` are written.
+        stages: is told of its training.
 
     Raises:
         UserError: where the data has no labels.
@@ -78,24 +80,26 @@ def classifier_for(splits: Splits, cache: Path) -> SmallClassifier:
     try:
         model.load_state_dict(read_sealed(file)["model"])
     except (StorageError, KeyError, RuntimeError):  # absent, damaged, or of other classes
-        train_classifier(model.to(device), splits)
+        train_classifier(model.to(device), splits, stages)
         file.parent.mkdir(parents=True, exist_ok=True)
         write_checkpoint(file, {"model": {name: value.cpu() for name, value in model.state_dict().items()}})
     return model.to(device).eval()
 
 
-def train_classifier(model: SmallClassifier, splits: Splits) -> None:
+def train_classifier(model: SmallClassifier, splits: Splits, stages: Stages = UNSEEN) -> None:
     """A few epochs of Adam on the cross-entropy; dynamic pixels are drawn anew in each."""
     steps_per_epoch = max(CLASSIFIER_BATCH_SIZE, len(splits.train)) / CLASSIFIER_BATCH_SIZE
     epochs = max(CLASSIFIER_EPOCHS, math.ceil(CLASSIFIER_STEPS / steps_per_epoch))
     generator = torch.Generator(splits.train.images.device).manual_seed(CLASSIFIER_SEED)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for _ in range(epochs):
-        for x, y in Batches(splits.train, CLASSIFIER_BATCH_SIZE, generator, splits.dynamic):
-            assert y is not None
-            optimizer.zero_grad()
-            F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+    with stages.stage("a small classifier learns the data set", epochs * len(splits.train)) as advance:
+        for _ in range(epochs):
+            for x, y in Batches(splits.train, CLASSIFIER_BATCH_SIZE, generator, splits.dynamic):
+                assert y is not None
+                optimizer.zero_grad()
+                F.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                advance(len(x))
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ All are in nats per image unless their name says otherwise, in fp32, with fixed 
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +25,7 @@ from vae.evaluation.probes import PROBE_DIMENSIONS, linear_probe, nearest_neighb
 from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
 from vae.functional import GREY_LEVELS
 from vae.models.vae import VAE
+from vae.tracking.protocols import UNSEEN, Stages
 from vae.training.validation import evaluate_with_errors
 
 MOST_CLASSES = 1000
@@ -90,7 +91,7 @@ def measure(
     split: str = "test",
     cache: Path,
     posteriors: Posteriors | None = None,
-    advance: Callable[[int], object] = lambda n: None,
+    stages: Stages = UNSEEN,
 ) -> Values:
     """What the settings ask for, the cheapest first. Pictures are for `vae.figures`: nothing is computed for them here.
 
@@ -101,7 +102,7 @@ def measure(
         split: `test`, `validation` or `train`.
         cache: folder of the trained classifiers.
         posteriors: of that split, where they are known already.
-        advance: called with the pairs of image and sample that the NLL has done since the last call.
+        stages: is told of each part that takes long.
 
     Returns:
         Names and numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension, and
@@ -122,15 +123,23 @@ def measure(
     if settings.latents or (settings.probes and not model.n_labels):
         posteriors = posteriors or infer_posteriors(model, images)
     if settings.latents and posteriors:
-        yield from _of_latents(posteriors)
+        yield from _within(stages, "mutual information", _of_latents(posteriors))
     if settings.probes:
         judged = posteriors if posteriors and not model.n_labels else _for_probes(model, images)
         train = judged if split == "train" else _for_probes(model, as_evaluated(splits, "train"))
-        yield from _of_probes(train, judged)
+        yield from _within(stages, "probes", _of_probes(train, judged))
     if settings.frechet:
-        yield from compare_drawn(model, images, classifier_for(splits, cache)).items()
+        classifier = classifier_for(splits, cache, stages)
+        yield from compare_drawn(model, images, classifier).items()
     if settings.nll_samples:
-        yield from _of_bounds(model, images, settings.nll_samples, advance)
+        yield from _of_bounds(model, images, settings.nll_samples, stages)
+
+
+def _within(stages: Stages, title: str, values: Values) -> Values:
+    """The values, which are all computed within one stage."""
+    with stages.stage(title):
+        found = list(values)
+    yield from found
 
 
 def averages(model: VAE, images: Split, batch_size: int = 1000) -> Values:
@@ -182,11 +191,11 @@ def _of_latents(posteriors: Posteriors) -> Values:
     yield "in_words", usage_sentence(posteriors)
 
 
-def _of_bounds(model: VAE, images: Split, k: int, advance: Callable[[int], object]) -> Values:
-    curve = []
-    for bound in nll_bounds(model, images, k, advance=advance):
-        curve.append(list(bound))
-        yield f"nll_k{bound.k}", bound.nll
+def _of_bounds(model: VAE, images: Split, k: int, stages: Stages) -> Values:
+    with stages.stage(f"NLL, {k:,} samples", k * len(images)) as advance:
+        curve = [list(bound) for bound in nll_bounds(model, images, k, advance=advance)]
+    for samples, nll, _ in curve:
+        yield f"nll_k{samples}", nll
     yield f"nll_k{k}_standard_error", curve[-1][2]
     pixels = images.images[0].numel()
     if grey_levels(images.images) == (

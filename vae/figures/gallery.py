@@ -14,6 +14,7 @@ from vae.figures.charts import rates, scatter, shortened
 from vae.figures.embeddings import EMBEDDINGS, EXACT_DIMENSIONS, KEPT_COMPONENTS, TSNE_POINTS
 from vae.figures.sheets import sheet
 from vae.models.vae import VAE
+from vae.tracking.protocols import UNSEEN, Stages
 
 Pictures = Iterator[tuple[str, Image]]
 OF_NO_IMAGES = ("latent_manifold", "conditional_samples")
@@ -30,7 +31,9 @@ DRAWN_PER_LABEL, DRAWN_LABELS = 12, 100
 
 
 @torch.no_grad()
-def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: str, umap: bool = False) -> Pictures:
+def latent_pictures(
+    model: VAE, split: Split, posteriors: Posteriors, images: str, umap: bool = False, stages: Stages = UNSEEN
+) -> Pictures:
     """The pictures that fit the model.
 
     Embeddings need at least two latent dimensions; the manifold needs exactly two; rows by label need a conditional
@@ -42,6 +45,7 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: st
         posteriors: of the same split.
         images: what the captions call the images of the split: `test images`.
         umap: also embed by UMAP, of the extra `umap`.
+        stages: is told of the embeddings, which take long.
 
     >>> from vae import evaluation, figures
     >>> from vae.data import Split
@@ -51,7 +55,7 @@ def latent_pictures(model: VAE, split: Split, posteriors: Posteriors, images: st
     ['latent_traversals', 'latent_interpolations', 'latent_rates']
     """
     model.eval()
-    for name, points in embed_means(posteriors, umap).items():
+    for name, points in embed_means(posteriors, umap, stages).items():
         labels = None if posteriors.labels is None else posteriors.labels[: len(points)].cpu().numpy()
         shown = f"{len(points):,} {images}" if len(points) < len(posteriors.mu) else images
         title = f"posterior means of {shown}, {title_of(name, posteriors.mu.shape[1])}"
@@ -106,7 +110,7 @@ def axes_of(name: str, flat: Points, points: Points) -> tuple[str, str]:
     return f"first component, {first}", f"second component, {second}"
 
 
-def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]:
+def embed_means(posteriors: Posteriors, umap: bool = False, stages: Stages = UNSEEN) -> dict[str, Points]:
     """Points (N, 2) by name: the means themselves if they are such, else their PCA; t-SNE; UMAP if it is asked for."""
     points: Points = posteriors.mu.float().cpu().numpy()
     if points.shape[1] == 1 or len(points) < 4:
@@ -114,9 +118,9 @@ def embed_means(posteriors: Posteriors, umap: bool = False) -> dict[str, Points]
     out = {"plane": points} if points.shape[1] == 2 else {"pca": EMBEDDINGS["pca"](points)}
     few = points[:TSNE_POINTS]
     if np.ptp(few, axis=0).max() > 0:  # t-SNE cannot embed means that are all the same
-        out["tsne"] = EMBEDDINGS["tsne"](few)
-        if umap:
-            out["umap"] = EMBEDDINGS["umap"](few)
+        for name in ("tsne", "umap") if umap else ("tsne",):
+            with stages.stage(f"{TITLES[name]} of {len(few):,} images"):
+                out[name] = EMBEDDINGS[name](few)
     return out
 
 

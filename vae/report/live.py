@@ -19,6 +19,7 @@ from vae.config.quoting import command
 from vae.report.watch import REPORT_FILE, WRITE_EVERY_SECONDS
 from vae.tracking.wandb.addresses import group_links
 
+_SILENT_SECONDS = 0.7
 _LAST_WRITE_SECONDS = 120.0
 
 
@@ -60,7 +61,7 @@ class LiveReport:
         if self._process is None:
             return
         try:
-            _, errors = self._process.communicate(timeout=_LAST_WRITE_SECONDS)
+            errors = self._last_words()
         except subprocess.TimeoutExpired:
             self._process.kill()
             _, errors = self._process.communicate()
@@ -73,6 +74,15 @@ class LiveReport:
         else:
             reason = errors.strip().splitlines()[-1:] or ["its process ended without a message"]
             self._say(f"no report: {reason[0]} Again: {command(['vae-report', shown])}")
+
+    def _last_words(self) -> str:
+        """What its process says at the end, which writes a last time: whoever waits longer than a moment is told."""
+        assert self._process is not None
+        try:
+            return self._process.communicate(timeout=_SILENT_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            self._say("writing the report ...")
+            return self._process.communicate(timeout=_LAST_WRITE_SECONDS)[1]
 
 
 class GridReport(Callback):

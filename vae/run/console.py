@@ -1,13 +1,28 @@
-"""How a run shows its progress: a live bar on a terminal, one line per epoch elsewhere."""
+"""How a run shows its progress: a live bar on a terminal; elsewhere a line per epoch, and one for what takes long."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from vae.tracking.protocols import Tracker
+from vae.text import Estimate
+from vae.tracking.protocols import Stages, Tracker
+
+_DRAWN_EVERY_SECONDS = 0.2
+"""How often a bar is moved within an epoch: steps may take less than a millisecond."""
 
 _WIDTH = 11
 Columns = tuple[tuple[str, str, str], ...]
@@ -69,6 +84,13 @@ class EpochLines(Tracker):
     def __init__(self, console: Console, headings: Headings | None = None) -> None:
         self._console, self._columns = console, (headings or Headings()).columns
         self._headed = False
+        self._estimate = Estimate()
+
+    def step(self, done: int, total: int) -> None:
+        if done == 0:
+            self._estimate = Estimate()
+        elif line := self._estimate.due(done, total):
+            self._console.print(f"        {line} in this epoch", highlight=False, markup=False, soft_wrap=True)
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         if not self._headed:
@@ -102,6 +124,7 @@ class EpochBar(Tracker):
         )
         self._task: TaskID = self._progress.add_task("", total=epochs, completed=done, figures="")
         self._validation = ""
+        self._done, self._next_drawing = done, 0.0
 
     @classmethod
     def start(cls, console: Console, epochs: int, done: int = 0, headings: Headings | None = None) -> "EpochBar":
@@ -110,7 +133,13 @@ class EpochBar(Tracker):
         bar._progress.start()
         return bar
 
+    def step(self, done: int, total: int) -> None:
+        if (now := time.monotonic()) >= self._next_drawing:
+            self._next_drawing = now + _DRAWN_EVERY_SECONDS
+            self._progress.update(self._task, completed=self._done + done / total)
+
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        self._done = epoch
         judged_by = self._headings.judged_by
         if judged_by in metrics:
             shown = ((self._headings.of(judged_by), judged_by, "{:.2f}"), ("rate", "val/rate", "{:.2f}"))
@@ -121,6 +150,39 @@ class EpochBar(Tracker):
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         self._progress.stop()
+
+
+class ShownStages(Stages):
+    """A bar for each stage on a terminal, with the time left where that can be known; it goes when the stage ends.
+
+    Elsewhere a line for a stage that lasts, after half a minute and whenever that has doubled.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def stage(self, title: str, total: int = 0) -> Iterator[Callable[[int], object]]:
+        if not self._console.is_terminal:
+            yield self._lines(title, total)
+            return
+        left = (TaskProgressColumn(), TimeRemainingColumn(compact=True)) if total else (TimeElapsedColumn(),)
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), *left)
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            task = bar.add_task(title, total=total or None)
+            yield lambda n: bar.advance(task, n)
+
+    def _lines(self, title: str, total: int) -> Callable[[int], object]:
+        """What takes how far a stage is, and prints a line when one is due."""
+        estimate, done = Estimate(), 0
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            if line := estimate.due(done, total):
+                self._console.print(f"{title}: {line}", highlight=False, markup=False, soft_wrap=True)
+
+        return advance
 
 
 def metric_text(metrics: Mapping[str, float], key: str, form: str) -> str:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from vae.evaluation import collapse_sentence, elbo_in_words, infer_posteriors
-from vae.run.console import Headings
-from vae.run.findings import progress_bar
+from vae.run.console import Headings, ShownStages
 from vae.text import measured_text
 from vae.training.progress import Progress
 from vae.training.task import Task
@@ -38,7 +37,7 @@ def judge_best(task: Task, progress: Progress, console: Console) -> Reached:
     """Measures the best model: the test images for the only time, and how uncertain the selected figure is."""
     judge, splits, batch_size = task.judge, task.splits, task.passes.evaluation
     name, pairs = judge.selection.name, judge.samples_at_the_end * len(splits.validation)
-    with progress_bar(console, pairs, f"{name}, {len(splits.validation):,} images") as advance:
+    with ShownStages(console).stage(f"{name}, {len(splits.validation):,} images", pairs) as advance:
         judged = judge.at_the_end(task.model, splits.validation, advance)
     _, errors = evaluate_with_errors(task.model, splits.validation, batch_size)
     test, test_errors = evaluate_with_errors(task.model, splits.test, batch_size)

@@ -6,8 +6,7 @@ theirs, so that no evaluation overwrites another's.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from vae.config.schema import EvaluationConfig
 from vae.data import Splits, as_evaluated
@@ -24,6 +22,7 @@ from vae.evaluation import Posteriors, infer_posteriors, measure
 from vae.evaluation.speed import decoder_flops, matrix_rate
 from vae.files import write_whole, writing
 from vae.models import VAE
+from vae.run.console import ShownStages
 from vae.run.recorded import parsed
 
 TEST = "test"
@@ -53,15 +52,14 @@ def examine(
     images = as_evaluated(splits, split)
     pairs = settings.nll_samples * len(images)
     latents = infer_posteriors(model, images) if settings.pictures else None
-    with progress_bar(console, pairs, f"NLL, {settings.nll_samples:,} samples") as advance:
-        bounds_begun = started
-        measured = measure(model, splits, settings, split=split, cache=cache_dir(), posteriors=latents, advance=advance)
-        for name, value in measured:
-            values[name] = value
-            if name == "nll_curve":
-                values |= _nll_speed(model, pairs, time.perf_counter() - bounds_begun)
-            if "nll_k1" not in values:  # the bounds come last: their time begins where the others end
-                bounds_begun = time.perf_counter()
+    bounds_begun, stages = started, ShownStages(console)
+    measured = measure(model, splits, settings, split=split, cache=cache_dir(), posteriors=latents, stages=stages)
+    for name, value in measured:
+        values[name] = value
+        if name == "nll_curve":
+            values |= _nll_speed(model, pairs, time.perf_counter() - bounds_begun)
+        if "nll_k1" not in values:  # the bounds come last: their time begins where the others end
+            bounds_begun = time.perf_counter()
     seconds = round(time.perf_counter() - started, 2)
     text = json.dumps({"split": split, "settings": asdict(settings), "seconds": seconds, **values}, indent=2) + "\n"
     write_whole(evaluation_file(folder, split), lambda file: file.write(text))
@@ -69,7 +67,8 @@ def examine(
         write_latents(folder, split, latents, images.classes)
         if latents.mu.shape[1] < 2:
             console.print("latent_size=1: one dimension has no plane to draw in; PCA, t-SNE and UMAP are left out.")
-        for name, drawn in figures.latent_pictures(model, images, latents, words_for(splits, split), settings.umap):
+        shown = words_for(splits, split)
+        for name, drawn in figures.latent_pictures(model, images, latents, shown, settings.umap, stages):
             named = name if split == TEST or name in figures.OF_NO_IMAGES else f"{name}_{split}"
             path = folder / f"{named}.png"
             save_picture(drawn, path, settings.vector)
@@ -147,18 +146,6 @@ def _index_entry(folder: Path, split: str) -> str:
     if (folder / f"latents_{split}_labels.tsv").is_file():
         index["metadata_path"] = f"latents_{split}_labels.tsv"
     return "\n".join(["embeddings {", *(f'  {key}: "{value}"' for key, value in index.items()), "}"]) + "\n"
-
-
-@contextmanager
-def progress_bar(console: Console, total: int, title: str) -> Iterator[Callable[[int], object]]:
-    """A progress bar over `total` on a terminal, nothing elsewhere; gives the function that advances it."""
-    if not (total and console.is_terminal):
-        yield lambda n: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda n: bar.advance(task, n)
 
 
 def _nll_speed(model: VAE, pairs: int, seconds: float) -> dict[str, float]:

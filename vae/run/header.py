@@ -5,7 +5,7 @@ import torch
 from vae.config import RunConfig
 from vae.data.labels import untrained
 from vae.sweep.execution.cores import crowding
-from vae.text import counted
+from vae.text import ENDLESS, counted, wrap_parts
 from vae.training.device import resolve_precision, threads_on
 from vae.training.task import Task
 
@@ -19,7 +19,8 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     held_out = f"{len(splits.validation):,} validation · {test}"
     if splits.selects_on_test:
         held_out = f"{test}, which also select the model"
-    data = f"{config.data.name}  {len(splits.train):,} train · {held_out} · {shape_text(splits.image_shape)}{pixels}"
+    said_of_data = [f"{len(splits.train):,} train", *held_out.split(" · "), f"{shape_text(splits.image_shape)}{pixels}"]
+    data = wrap_parts(f"{config.data.name}  ", said_of_data, width or ENDLESS)
     parts = f"{model.name}  {count_parameters(task.model):,} parameters · latent {model.latent_size}{hidden}"
     too_wide = width is not None and len(data) + 4 + len(parts) > width
     device = task.generator.device
@@ -28,6 +29,8 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     said = f"\n{splits.said}" if splits.said else ""
     if config.model.conditional and (names := untrained(splits.train, splits.validation, splits.test)):
         said += f"\nno training image has these labels, so figures that see them say little: {', '.join(names[:10])}"
+    if config.trainer.compile:
+        said += "\ntrainer.compile=true: the first step compiles, which takes some seconds"
     crowded = crowding(1, threads_on(device), "trainer.threads")
     said_last = f"\n{crowded}" if crowded else ""
     return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision}){said_last}"

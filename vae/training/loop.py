@@ -59,13 +59,7 @@ def fit(
     train = task.batches()
     objective = torch.compile(task.objective) if settings.compile else task.objective
     scheduled, judged_by = torch.zeros((), device=task.generator.device), task.judge.selection.of_epochs
-    step = Step(
-        lambda i: task.set_schedules(progress.step + i, scheduled),
-        scheduled,
-        task.objective.samples,
-        autocast_for(settings.precision, task.generator.device),
-        settings.clip_grad_norm,
-    )
+    step = _step_of(task, settings, progress, tracker, len(train), scheduled)
     with store.saved_on_exit():
         store.hold(task.state(progress), is_best=progress.epoch == 0)
         while not progress.finished(settings):
@@ -90,6 +84,19 @@ def fit(
             if reporter and judged_by in row:
                 reporter.report(epoch, row[judged_by])
     task.model.load_state_dict(store.best_model())
+
+
+def _step_of(
+    task: Task, settings: TrainerConfig, progress: Progress, tracker: Tracker, steps: int, scheduled: Tensor
+) -> Step:
+    """How a step of an epoch of this many steps is trained, from wherever `progress` is; the tracker sees each."""
+
+    def begin(i: int) -> None:
+        tracker.step(i, steps)
+        task.set_schedules(progress.step + i, scheduled)
+
+    autocast = autocast_for(settings.precision, task.generator.device)
+    return Step(begin, scheduled, task.objective.samples, autocast, settings.clip_grad_norm)
 
 
 def due(epoch: int, every_epochs: int) -> bool:

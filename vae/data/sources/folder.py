@@ -1,5 +1,6 @@
 """A user's own images as a folder of pictures."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from vae.data.sources.pictures import read_picture
 from vae.data.sources.tree import SUFFIXES, Found, pictures_below
 from vae.data.splits import Source, Split
 from vae.errors import UserError
-from vae.text import counted
+from vae.text import Estimate, counted
 
 SHOWN_NAMES = 10
 
@@ -31,8 +32,10 @@ def load_folder(path: str, image_size: int, colour: bool) -> Source:
         seen = f" (left out: {_counted(left_out)})" if left_out else ""
         raise UserError(f"data.path: no image ({', '.join(sorted(SUFFIXES))}) below {folder}{seen}.")
     pixels = np.empty((len(found), image_size, image_size, 3 if colour else 1), np.uint8)
-    with_more = 0
+    with_more, estimate = 0, Estimate(first_seconds=2.0)
     for i, picture in enumerate(found):
+        if line := estimate.due(i, len(found)):
+            print(f"reading {len(found):,} pictures below {folder}: {line}", file=sys.stderr, flush=True)
         pixels[i], has_more = read_picture(picture.file, image_size, colour)
         with_more += has_more
     images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))

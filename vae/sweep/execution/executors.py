@@ -10,6 +10,9 @@ from vae.sweep.execution.slots import Slots
 from vae.sweep.settings import Sweeper
 from vae.text import counted
 
+WORKERS_START = "worker processes start: each imports the program before its first job ..."
+"""Said before the first job of slots: nothing else is seen of them for some seconds."""
+
 
 def uses_slots(program: HydraProgram, settings: Sweeper) -> bool:
     """Worker processes run the trials, unless they are switched off or another launcher was chosen."""

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from vae.states import RunState
 from vae.sweep.attributes import LOST, REASON
+from vae.sweep.execution.executors import WORKERS_START
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
@@ -59,6 +60,7 @@ class Board:
         self._names, self._steps = ", ".join(names), steps
         self.console = console or Console(stderr=False, highlight=False, markup=False, soft_wrap=True)
         self._running: dict[int, float] = {}
+        self._starts_workers = live
         self._pace = Pace(self._ended(ledger.counts()))
         self._live = Live(console=self.console, auto_refresh=False) if live and self.console.is_terminal else None
 
@@ -80,7 +82,10 @@ class Board:
                 self._live.stop()
 
     def started(self, trial: FrozenTrial) -> None:
-        """A trial was launched."""
+        """A trial was launched; the first ones wait for their workers."""
+        if self._starts_workers:
+            self._starts_workers = False
+            self.console.print(WORKERS_START)
         self._running[trial.number] = time.monotonic()
 
     def ended(self, trial: FrozenTrial, outcome: Outcome) -> None:
