@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep, Sweep
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from vae.cli.agent import without_hyphens
-from vae.cli.space_words import as_space
+from vae.cli.composition import is_multirun
+from vae.cli.space_words import as_space, is_space
 from vae.config import refuse_password
 from vae.config.command_line import missing_options, split_options
 from vae.config.quoting import as_readable, command, is_readable, literal, override, typed_value
@@ -22,7 +23,6 @@ from vae.nested import bare, flatten
 from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_command
 from vae.run.job import LATEST
 
-MULTIRUN = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 SEARCH = ("sweep=", "hydra/sweeper=")
 """How an override begins that chooses a search."""
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
@@ -44,18 +44,34 @@ def expand(arguments: Sequence[str]) -> list[str]:
         refuse_password(value, key)
     options, typed = split_options(arguments)
     trust = Trust.of_command(typed)
-    is_multirun = not MULTIRUN.isdisjoint([*options, *typed])
     expanded = [as_readable(each) for argument in typed for each in _expanded(argument, trust)]
     if any(option.startswith("--experimental-rerun") for option in options) and not trust.everything:
         raise UserError(
             "--experimental-rerun reads a pickle, which can run any program: trainer.resume=DIR, or trust=true."
         )
-    if not is_multirun:
+    if not _is_multirun(options, expanded):
         return _with_recorded(options, expanded, trust)
     _refuse_folder(expanded)
     expanded = [each for argument in expanded for each in as_space(argument)]
     is_search = any(each.startswith(SEARCH) for each in expanded)
     return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
+
+
+def _is_multirun(options: list[str], expanded: list[str]) -> bool:
+    """Whether these are for a multirun. A config may say so; it is composed only where the answer changes something."""
+    if "--multirun" in options:
+        return True
+    composable = [each for each in expanded if not is_space(each)]
+    if expanded == composable and not any(map(_depends_on_mode, expanded)):
+        return False
+    return is_multirun([*options, *composable])
+
+
+def _depends_on_mode(argument: str) -> bool:
+    key = bare(argument).partition("=")[0]
+    return key in ("hydra.mode", "trainer.resume") or (
+        is_readable(argument) and isinstance(typed_value(argument), Sweep)
+    )
 
 
 def _expanded(argument: str, trust: Trust) -> list[str]:

@@ -16,7 +16,7 @@ from vae.cli.grid_board import GridBoard
 from vae.cli.grid_run import GridRun
 from vae.cli.grids import GridJobs, ended_already
 from vae.config import typed
-from vae.config.composed import folder_of_job
+from vae.config.composed import as_in_job, folder_of_job
 from vae.config.quoting import typed_value
 from vae.errors import Ended, UserError, orderly_end
 from vae.files import make_folder
@@ -26,7 +26,6 @@ from vae.sweep.execution.executors import WORKERS_START, crowding_text, executor
 from vae.sweep.execution.outcome import Cause
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.settings import PlainGrid, Sweeper
-from vae.sweep.space.composer import task_config
 from vae.sweep.study.place import FolderWatch
 from vae.sweep.terminal.log_file import log_file
 from vae.text import counted, number_text, wrap_parts
@@ -130,7 +129,9 @@ def _jobs(program: HydraProgram) -> list[GridRun]:
     jobs = []
     for number, overrides in enumerate(every):
         config = program.job_config(number, overrides)
-        run, folder = typed(task_config(config)), folder_of_job(config).absolute()
+        folder = folder_of_job(config).absolute()
+        with as_in_job(config, number) as seen:
+            run = typed(seen)
         settings = {key: _setting_text(f"{key}={values[number][key]}") for key in swept}
         job = GridRun(number, overrides, folder, settings, run, ended=ended_already(folder, run))
         jobs.append(job)

@@ -14,7 +14,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config import RunConfig, from_record, record_of, typed
-from vae.config.composed import composing, folder_of_job, value_in, with_job_facts
+from vae.config.composed import (
+    as_in_job,
+    composing,
+    folder_of_job,
+    recorded_overrides,
+    value_in,
+    with_job_facts,
+)
 from vae.config.resume import differences
 from vae.errors import StorageError, UserError
 from vae.files import held
@@ -22,7 +29,6 @@ from vae.nested import select, settled
 from vae.run.folder import has_checkpoint, holds_run, read_record, read_summary
 from vae.run.job import Job
 from vae.states import RunState
-from vae.sweep.space.composer import task_config
 
 _GO_ON = ("trainer.epochs", "trainer.early_stop_evals", "evaluation")
 """Keys with whose new values a job that has ended goes on."""
@@ -40,13 +46,18 @@ class GridJobs:
     loader: ConfigLoader
     master: DictConfig
 
+    @property
+    def given(self) -> list[str]:
+        """What is swept and what is fixed: the sweeper's own parameters, and the overrides of the command."""
+        params = OmegaConf.select(self.master, "hydra.sweeper.params") or {}
+        typed_ones = recorded_overrides(self.master.hydra.overrides.task)
+        return [*(f"{key}={value}" for key, value in params.items()), *typed_ones]
+
     @cached_property
     def overrides(self) -> list[list[str]]:
         """Those of each job, by its number."""
-        params = OmegaConf.select(self.master, "hydra.sweeper.params") or {}
-        given = [*(f"{key}={value}" for key, value in params.items()), *self.master.hydra.overrides.task]
         parser = OverridesParser.create(config_loader=self.loader)
-        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(given), None)
+        (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(self.given), None)
         return jobs
 
     def config(self, number: int) -> DictConfig:
@@ -75,7 +86,8 @@ class GridJobs:
                     f"would share the folder {folder}. Put ${{hydra.job.num}} into it, as in trial_${{hydra.job.num}}."
                 )
             if holds_run(folder):
-                _refuse_other(folder, typed(task_config(config)))
+                with as_in_job(config, number) as seen:
+                    _refuse_other(folder, typed(seen))
 
     def _has_numbered_folders(self) -> bool:
         """Whether each job's folder lies in the multirun's, and has the job's number in its name."""

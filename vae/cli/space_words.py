@@ -12,6 +12,12 @@ _PARAMS = "hydra.sweeper.params"
 _OPENING, _CLOSING = "([{", ")]}"
 
 
+def is_space(argument: str) -> bool:
+    """Whether an override is of `hydra.sweeper.params`, or of one key of it."""
+    key = bare(argument.partition("=")[0])
+    return key == _PARAMS or key.startswith(f"{_PARAMS}.")
+
+
 def as_space(argument: str) -> list[str]:
     """An override of `hydra.sweeper.params`, as the overrides of a multirun that mean the same; any other as it is.
 

@@ -22,10 +22,11 @@ from vae.cli.grids import run_grid_job
 from vae.cli.help import help_text, version_text
 from vae.cli.mistakes import explain
 from vae.cli.rehearsal import rehearse_run, shown_alone
-from vae.config import conf_dir, register, typed
+from vae.config import conf_dir, register, seen_from, typed
 from vae.config.command_line import config_options, program_words, typed_words
-from vae.config.composed import CONFIG_ERRORS
+from vae.config.composed import CONFIG_ERRORS, recorded_overrides
 from vae.config.quoting import command
+from vae.config.trust import settled_override
 from vae.errors import Pruned, StorageError, UserError
 from vae.files import file_of
 from vae.nested import select
@@ -51,20 +52,23 @@ def job(cfg: DictConfig) -> float:
     from vae.run.wiring import train_and_test
 
     context = HydraConfig.get()
-    overrides = list(context.overrides.task)
+    overrides = [settled_override(each, cfg) for each in recorded_overrides(context.overrides.task)]
     folder, is_search = Path(context.runtime.output_dir), bool(os.environ.get("VAE_TRIAL"))
     place: dict[str, Any] = {"options": config_options(context, conf_dir()), "home": Path(context.runtime.cwd)}
+    config = typed(cfg)
+    if Path.cwd() != place["home"]:  # by hydra.job.chdir
+        config = seen_from(config, place["home"])
     if context.mode == RunMode.MULTIRUN:
         multirun = place["home"] / context.sweep.dir  # the job may have changed its directory
         trial = Job(folder, int(context.job.num), overrides, swept_keys(multirun), **place)
         try:
-            return train_and_test(typed(cfg), trial) if is_search else run_grid_job(typed(cfg), trial, multirun)
+            return train_and_test(config, trial) if is_search else run_grid_job(config, trial, multirun)
         except Pruned:
             if is_search:
                 raise  # for the sweep, which records it in the study
             return math.nan  # stopped in the W&B dashboard: the other jobs of the grid continue
     try:
-        return train_and_test(typed(cfg), Job(folder, None, overrides, **place))
+        return train_and_test(config, Job(folder, None, overrides, **place))
     except UserError as error:
         fail(error)  # before Hydra adds lines of its own
 
@@ -88,6 +92,8 @@ def main() -> None:
     if "--version" in sys.argv[1:]:
         print(version_text())
         return
+    if os.environ.get("VAE_DATA"):
+        os.environ["VAE_DATA"] = str(Path(os.environ["VAE_DATA"]).absolute())  # a job may leave this one
     with mistakes_explained(), errors_explained():
         sys.argv[1:] = shown_alone(expand(sys.argv[1:]))
         asked = rehearse_run(sys.argv[1:])

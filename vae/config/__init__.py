@@ -6,5 +6,5 @@ from vae.config.comparison import compare
 from vae.config.field_docs import describe
 from vae.config.names import elsewhere, lookup, make, one_of, raised
 from vae.config.registration import conf_dir, register
-from vae.config.run_config import arguments_of, from_record, record_of, settings_of, typed
+from vae.config.run_config import arguments_of, from_record, record_of, seen_from, settings_of, typed
 from vae.config.schema import RunConfig

@@ -151,5 +151,5 @@ def _bounded(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any, Map
         value = node[f.name]
         if isinstance(value, DictConfig) and is_dataclass(OmegaConf.get_type(value)):
             yield from _bounded(value, f"{prefix}{f.name}.")
-        elif f.metadata:
+        elif f.metadata and "path" not in f.metadata:
             yield f"{prefix}{f.name}", value, f.metadata

@@ -50,7 +50,10 @@ def config_options(hydra: Any, home: str | None = None, name: str = "config") ->
             options.append(f"--config-path={source.path}")
     if hydra.job.config_name not in (None, name):
         options.append(f"--config-name={hydra.job.config_name}")
-    return [*options, *(each for each in hydra.overrides.hydra if bare(str(each)).partition("=")[0] == SEARCH_PATH)]
+    from vae.config.composed import recorded_overrides
+
+    given = recorded_overrides(hydra.overrides.hydra)
+    return [*options, *(each for each in given if bare(each).partition("=")[0] == SEARCH_PATH)]
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

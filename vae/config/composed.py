@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import setup_globals
+from hydra.core.utils import env_override, setup_globals
 from hydra.errors import ConfigCompositionException, HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vae.errors import UserError
@@ -34,12 +35,50 @@ def composing() -> Iterator[None]:
         raise ConfigCompositionException(f"The config cannot be composed: {text}") from error
 
 
+def task_config(config: DictConfig) -> DictConfig:
+    """A job's config without `hydra`, as the program sees it."""
+    config = config.copy()
+    with open_dict(config):
+        config.pop("hydra", None)
+    return config
+
+
+def recorded_overrides(node: Any) -> list[str]:
+    """Hydra's record of overrides, each as it was given: read one by one, their interpolations would be resolved."""
+    lines: Any = OmegaConf.to_container(node, resolve=False)
+    return [str(line) for line in lines]
+
+
 def value_in(config: DictConfig, key: str) -> str:
     """A value of a config with `hydra` in it, as text, its interpolations resolved as in the job."""
+    with _known_to_hydra(config):
+        return str(OmegaConf.select(config, key))
+
+
+@contextmanager
+def as_in_job(config: DictConfig, number: int | None = None) -> Iterator[DictConfig]:
+    """Yields what the program will see of a composed config, while its interpolations have the values of that time.
+
+    `${hydra:...}` knows the job, its number in a multirun (None: a single run) and its folder, which is not made;
+    `hydra.job.env_set` is in the environment.
+    """
+    job = config.copy() if number is None else with_job_facts(config, num=number)
+    folder = Path(value_in(job, "hydra.run.dir")) if number is None else folder_of_job(job)
+    with read_write(job.hydra.runtime), open_dict(job.hydra.runtime):
+        job.hydra.runtime.output_dir = str(folder.absolute())
+    with _known_to_hydra(job):
+        variables: Any = OmegaConf.to_container(job.hydra.job.env_set, resolve=True)
+        with env_override({str(name): str(value) for name, value in variables.items()}):
+            yield task_config(job)
+
+
+@contextmanager
+def _known_to_hydra(config: DictConfig) -> Iterator[None]:
+    """A block in which `${hydra:...}` is looked up in this config."""
     before, is_readonly = HydraConfig.instance().cfg, OmegaConf.is_readonly(config.hydra)
     HydraConfig.instance().set_config(config)
     try:
-        return str(OmegaConf.select(config, key))
+        yield
     finally:
         HydraConfig.instance().cfg = before
         OmegaConf.set_readonly(config.hydra, is_readonly)

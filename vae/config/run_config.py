@@ -1,13 +1,15 @@
 """Turns what Hydra composed into a typed `RunConfig`, and a `RunConfig` into a plain record and back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
+from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.checks import check
 from vae.config.names import one_of
+from vae.config.resume import parse_resume
 from vae.config.schema import SCHEMA, RunConfig
 from vae.errors import UserError
 
@@ -16,6 +18,28 @@ def typed(cfg: DictConfig) -> RunConfig:
     """The config, checked, with its interpolations resolved. Raises UserError as `check` does."""
     check(cfg)
     return cast(RunConfig, OmegaConf.to_object(cfg))
+
+
+def seen_from(config: RunConfig, folder: Path) -> RunConfig:
+    """The config with the folder before each relative path, for a job that has left it (`hydra.job.chdir=true`).
+
+    >>> from vae.config.schema import FolderConfig, RunConfig
+    >>> seen_from(RunConfig(data=FolderConfig(path="pictures")), Path("/home/me")).data.path
+    '/home/me/pictures'
+    """
+    moved: dict[str, Any] = {}
+    for group in SCHEMA:
+        settings: Any = getattr(config, group)
+        if not isinstance(settings, str):  # MISSING
+            places = [f.name for f in fields(settings) if "path" in f.metadata and getattr(settings, f.name)]
+            moved[group] = replace(settings, **{name: _seen_from(getattr(settings, name), folder) for name in places})
+    return replace(config, **moved)
+
+
+def _seen_from(value: Any, folder: Path) -> Any:
+    """The path, made absolute; `~` and what names no path (`trainer.resume=true`) stay as they are."""
+    named = parse_resume(value).folder
+    return value if named is None or str(named).startswith("~") else str(folder / named)
 
 
 def record_of(config: RunConfig) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import Container, DictConfig, OmegaConf
 
-from vae.config.quoting import override
+from vae.config.quoting import as_data, override
 from vae.errors import UserError
 from vae.nested import REFERENCE, bare, flatten, within
 
@@ -119,6 +120,28 @@ def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
     named = {key: name for key, name in found.items() if key in FACTORY_KEYS}
     more = set(found.values()) - set(named.values()) or any(_is_evaluated(key, text) for key, text in _texts(values))
     return ["trust=true"] if more else [override(key, name) for key, name in named.items()]
+
+
+def settled_override(line: str, config: DictConfig) -> str:
+    """An override as it is recorded: with the value that it had, where reading it again would run a resolver.
+
+    Args:
+        line: as it was given.
+        config: what was composed with it, in its job.
+
+    >>> from omegaconf import OmegaConf
+    >>> config = OmegaConf.create({"notes": "${oc.env:NOT_SET_HERE,none}", "seed": "${size}", "size": 3})
+    >>> settled_override("notes='${oc.env:NOT_SET_HERE,none}'", config), settled_override("seed=${size}", config)
+    ('notes=none', 'seed=${size}')
+    """
+    key, values = line.partition("=")[0], override_values([line])
+    if not any(_is_evaluated(name, text) for name, text in _texts(values)):
+        return line
+    value: Any = OmegaConf.select(config, bare(key))
+    if value is None or (isinstance(value, DictConfig) and "." not in key):
+        return line  # an option of a group
+    plain = OmegaConf.to_container(value, resolve=True) if isinstance(value, Container) else value
+    return override(key, as_data(plain))
 
 
 def override_values(overrides: Sequence[str]) -> dict[str, Any]:

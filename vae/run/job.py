@@ -42,12 +42,12 @@ class Job:
         return os.path.relpath(self.folder, self.home)
 
 
-def link_latest(folder: Path) -> bool:
-    """Points results/latest at a run below results/. False: the link stays as it is, since the run is elsewhere.
+def link_latest(folder: Path, home: Path = Path()) -> bool:
+    """Points results/latest of `home` at a run below results/. False: the run is elsewhere, and the link stays.
 
     Of several processes that do so at once, each replaces the link whole, and the last to do so remains.
     """
-    results = RESULTS.resolve()
+    results = (home / RESULTS).resolve()
     if results not in folder.resolve().parents:
         return False
     link = results / f".latest.{os.getpid()}.{secrets.token_hex(4)}"

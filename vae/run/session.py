@@ -78,7 +78,7 @@ class Session:
         bar = EpochBar.start(console, epochs, from_epoch, headings) if terminal else None
         trackers.append(bar or EpochLines(console, headings))
         self.tracker = Trackers(*trackers, *([trial] if trial else []), *wandb)  # W&B's end, which may wait, is last
-        self._is_latest = job.trial is None and link_latest(job.folder)
+        self._is_latest = job.trial is None and link_latest(job.folder, job.home)
 
     def draw(self, epoch: int) -> None:
         """Saves samples and reconstructions of the model as it is now, and sends them to the trackers."""

@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config import check_study_name, refuse_password, without_passwords
+from vae.config.composed import task_config
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.execution.executors import refuse_unreachable
@@ -20,8 +21,8 @@ from vae.sweep.execution.program import HydraProgram
 from vae.sweep.setting_checks import checked_settings
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
-from vae.sweep.space.composer import task_config
-from vae.sweep.space.distributions import distribution_from
+from vae.sweep.space.covering import unchecked
+from vae.sweep.space.distributions import corner_values, distribution_from
 from vae.sweep.space.inherited import Fit, fit_inherited
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
@@ -67,8 +68,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         refuse_password(argument.partition("=")[2], argument.partition("=")[0])
     settings = checked_settings(program.config)
     refuse_unreachable(program, settings)
-    space = _fitting_space(program, settings, arguments)
-    space.order()
+    space = _space_in_order(program, settings, arguments)
     directions = directions_of(settings.direction)
     if settings.objectives is not None and len(settings.objectives) != len(directions):
         raise UserError(
@@ -100,6 +100,14 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     )
 
 
+def _space_in_order(program: HydraProgram, settings: Sweeper, arguments: list[str]) -> Space:
+    """The space, its keys in an order that exists, with a line about what of it the pre-flight leaves out."""
+    space = _fitting_space(program, settings, arguments)
+    choices = {key: corner_values(space.params[key]) for key in space.order()}
+    line = unchecked(choices, _groups(program, space))
+    return replace(space, left_out=(*space.left_out, line)) if line else space
+
+
 def _fitting_space(program: HydraProgram, settings: Sweeper, arguments: list[str]) -> Space:
     """The space without those inherited keys that the chosen model lacks."""
     parser = OverridesParser.create(config_loader=program.context.config_loader)
@@ -124,7 +132,7 @@ def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tu
             check(config)
         corners.append(config)
 
-    preflight = Preflight(space, program.composer.slow, groups=_groups(program, space), check=look_at)
+    preflight = Preflight(space, program.composer, groups=_groups(program, space), check=look_at)
     config = preflight.check_corners()
     try:
         added = compare(corners, settings.objectives or []) if compare else []

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from vae.config.schema.fields import choice, number
+from vae.config.schema.fields import choice, number, place
 
 
 @dataclass
@@ -12,7 +12,7 @@ class DataConfig:
 
     name: str = "mnist_5k"
     """Name of the data set, or `my_package.module:factory` that returns a `vae.data.Source`."""
-    root: str | None = None
+    root: str | None = place(None)
     """Folder of the raw files, which are read in place and never changed; null: VAE_DATA, then ~/.cache/vae."""
     batch_size: int = number(128, at_least=1)
     """Images per training step."""
@@ -43,7 +43,7 @@ class ArraysConfig(DataConfig):
     """Images from one .npz or .npy file."""
 
     name: str = "arrays"
-    path: str = ""
+    path: str = place("")
     """The file: an .npz with `images` (optionally `labels`, `test_images`, `test_labels`), or one .npy."""
 
 
@@ -52,7 +52,7 @@ class FolderConfig(DataConfig):
     """Images from a folder; a folder per class gives labels. Folders named train, val and test are splits."""
 
     name: str = "folder"
-    path: str = ""
+    path: str = place("")
     """The folder, searched with its sub-folders, whose names are the labels."""
     image_size: int = number(32, at_least=2, at_most=4096)
     """Height and width in pixels: images are scaled, and cropped at the centre."""

@@ -1,4 +1,4 @@
-"""How a field states its bounds: `vae.config.check` reads them from the metadata."""
+"""How a field states its bounds, and that it is a path: `vae.config` reads that from the metadata."""
 
 from dataclasses import field
 from typing import Any
@@ -12,3 +12,8 @@ def number(default: Any, **bounds: float) -> Any:
 def choice(default: str, *others: str) -> Any:
     """A string field with a closed set of values."""
     return field(default=default, metadata={"choices": (default, *others)})
+
+
+def place(default: Any) -> Any:
+    """A field that names a file or a folder: a relative one is seen from where the command was given."""
+    return field(default=default, metadata={"path": True})

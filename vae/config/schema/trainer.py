@@ -1,6 +1,6 @@
 """The group `trainer`: the length of the training, the device, and what is written on the way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vae.config.schema.fields import choice, number
@@ -30,5 +30,5 @@ class TrainerConfig:
     """Samples and reconstructions every n epochs; 0: only at the end."""
     checkpoint_every_seconds: float = number(10.0, at_least=0)
     """Least time between two writes of checkpoint.pt, which is written after an epoch; 0: after every epoch."""
-    resume: Any = False
+    resume: Any = field(default=False, metadata={"path": True})
     """DIR: resume the run in that folder, with its config; true: the run in results/latest; false: begin anew."""

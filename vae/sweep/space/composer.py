@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from vae.config.composed import composing
+from vae.config.composed import composing, recorded_overrides
 
 
 class Composer:
@@ -78,16 +78,8 @@ def _record(config: DictConfig, master: DictConfig, parsed: Sequence[Override]) 
     own = [override.input_line for override in parsed if override.is_hydra_override()]
     with open_dict(config):
         config.hydra.overrides.task = [override.input_line for override in task]
-        config.hydra.overrides.hydra = [*master.hydra.overrides.hydra, *own]
+        config.hydra.overrides.hydra = [*recorded_overrides(master.hydra.overrides.hydra), *own]
         settings = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(
             overrides=list(task), kv_sep=settings.kv_sep, item_sep=settings.item_sep, exclude_keys=settings.exclude_keys
         )
-
-
-def task_config(config: DictConfig) -> DictConfig:
-    """A job's config without `hydra`, as the program sees it."""
-    config = config.copy()
-    with open_dict(config):
-        config.pop("hydra", None)
-    return config

@@ -39,6 +39,8 @@ def distribution_of(override: Override) -> Distribution:
     IntDistribution(high=5, log=False, low=1, step=4)
     """
     key, sweep = override.get_key_element(), override.value()
+    if override.is_delete():
+        raise UserError(f"{override.input_line}: what is taken away has no values to search.")
     written = override.get_value_string() if override.input_line else str(sweep)
     try:
         if isinstance(sweep, IntervalSweep):
@@ -125,6 +127,8 @@ def _choice(values: list[Any]) -> Distribution:
     if not values:
         raise ValueError("it has no choices")
     for i, value in enumerate(values):
+        if isinstance(value, Sweep):
+            raise ValueError("a choice cannot be a sweep itself")
         if isinstance(value, float) and math.isnan(value):
             raise ValueError("nan is not equal to itself, so no trial could be found again by it")
         if value in values[:i]:

@@ -1,10 +1,9 @@
 """Checks, before a study exists, that the program can run the space: its corners are composed.
 
-Every end of a range and every choice is composed at least once, under every combination of config groups that are
-swept (a parameter that only one of two models has is found here, not in trial 31). Nothing is created on disk.
+Every end of a range and every choice is composed at least once, under the combinations of config groups that are swept
+(a parameter that only one of two models has is found here, not in trial 31). Nothing is created on disk.
 """
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,14 +15,14 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import FloatDistribution
 
 from vae.config import elsewhere, one_of
+from vae.config.composed import as_in_job, task_config
 from vae.errors import UserError
 from vae.nested import bare, flatten
-from vae.sweep.space.composer import task_config
+from vae.sweep.space.covering import covering
 from vae.sweep.space.distributions import corner_values, overrides_of, text_of
 from vae.sweep.space.space import Space
 
 _COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
-_MOST_GROUP_COMBINATIONS = 64
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ class Preflight:
     def _check(self, config: DictConfig, values: Mapping[str, Any]) -> None:
         try:
             if self.check:
-                self.check(task_config(config))
+                with as_in_job(config, number=0) as seen:
+                    self.check(seen)
         except UserError as error:
             raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
 
@@ -134,28 +134,18 @@ class Preflight:
 
 
 def corners(space: Space, groups: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Settings of the swept keys in which each corner value of each key occurs, under each combination of groups."""
+    """Settings of the swept keys in which each corner value of each key occurs, under each combination of groups.
+
+    Where those are too many, fewer, as `unchecked` says.
+    """
     order = space.order()
     choices = {key: corner_values(space.params[key]) for key in order}
-    for chosen in _combinations({group: choices[group] for group in groups}):
-        for i in range(max((len(choices[key]) for key in order if key not in groups), default=1)):
-            values: dict[str, Any] = {}
-            for key in order:
-                if space.active(key, values):
-                    values[key] = chosen[key] if key in chosen else choices[key][i % len(choices[key])]
-            yield values
-
-
-def _combinations(choices: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """The first combinations of the groups' options, and then one with each option that was in none of them."""
-    lacking = {group: list(options) for group, options in choices.items()}
-    for combination in itertools.islice(itertools.product(*choices.values()), _MOST_GROUP_COMBINATIONS):
-        for group, option in zip(choices, combination, strict=True):
-            lacking[group] = [each for each in lacking[group] if each != option]
-        yield dict(zip(choices, combination, strict=True))
-    for group, options in lacking.items():
-        for option in options:
-            yield {other: options[0] for other, options in choices.items()} | {group: option}
+    for setting in covering(choices, groups):
+        values: dict[str, Any] = {}
+        for key in order:
+            if space.active(key, values):
+                values[key] = setting[key]
+        yield values
 
 
 def callable_of(path: str, key: str) -> Callable[..., Any]:

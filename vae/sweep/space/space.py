@@ -27,7 +27,7 @@ class Space:
     typed: tuple[str, ...] = ()
     """The overrides of the command line."""
     left_out: tuple[str, ...] = ()
-    """Lines about inherited keys that are not swept, or not with every model."""
+    """Lines about inherited keys that are not swept, or not with every model, and about what was not checked."""
 
     def active(self, key: str, values: Mapping[str, Any]) -> bool:
         """Whether `key` is swept, given the values that the keys before it have."""

@@ -16,10 +16,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.config.addresses import secrets_of
+from vae.config.composed import task_config
 from vae.files import write_whole
 from vae.nested import bare, within, without
 from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
-from vae.sweep.space.composer import task_config
 from vae.sweep.space.distributions import values_of
 from vae.text import cell
 

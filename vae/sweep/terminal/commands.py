@@ -8,10 +8,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.command_line import config_options, program_words, split_options, typed_words
+from vae.config.composed import recorded_overrides, task_config
 from vae.config.quoting import command, literal, override
 from vae.config.trust import allowing_overrides
 from vae.nested import REFERENCE, bare, flatten, select, without
-from vae.sweep.space.composer import task_config
 
 _PLACE = ("hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage")
 """Keys that decide which study is meant."""
@@ -46,8 +46,9 @@ def go_on_command(config: DictConfig) -> str:
     """The line that goes on with a sweep, also where its place was not typed, or is made from the time."""
     options, typed = split_options(typed_words())
     keys = {bare(word.partition("=")[0]) for word in typed}
-    given = [*config.hydra.overrides.task, *config.hydra.overrides.hydra]
-    given_keys = {bare(str(each).partition("=")[0]) for each in given}
+    record = config.hydra.overrides
+    given = [*recorded_overrides(record.task), *recorded_overrides(record.hydra)]
+    given_keys = {bare(each.partition("=")[0]) for each in given}
     raw: Any = OmegaConf.to_container(config, resolve=False)
     pinned = []
     for key in _named_by(raw, _PLACE):
