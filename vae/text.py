@@ -88,8 +88,8 @@ def precise_text(value: Any) -> str:
 def scientific(value: float) -> str:
     """Two significant digits and an exponent.
 
-    >>> scientific(0.001), scientific(0.00123)
-    ('1e-3', '1.2e-3')
+    >>> scientific(0.001), scientific(0.00123), scientific(float("-inf"))
+    ('1e-3', '1.2e-3', '-inf')
     """
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     if not exponent:  # infinite, or not a number

@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from vae.errors import UserError
 from vae.sweep import options
-from vae.sweep.space import samplers
+from vae.sweep.space import parameters, samplers
 from vae.sweep.space.space import read_space
 
 SPACE = read_space({"x": "range(0,4)", "y": "range(0,3)"}, [])
@@ -31,7 +31,7 @@ CURVES = [
 
 @pytest.mark.parametrize("name", options.SAMPLERS)
 def test_a_sampler_refuses_an_unknown_parameter_and_a_word_for_a_number(name):
-    known = samplers.by_name({"name": name} | ({"name": options.SAMPLERS[name].name}), "sampler")
+    known = parameters.by_name({"name": name} | ({"name": options.SAMPLERS[name].name}), "sampler")
     with pytest.raises(UserError, match=f"{known['name']} has no such parameter"):
         samplers.make_sampler({**known, "tempo": 1}, SPACE)
     with pytest.raises(UserError, match=r"hydra\.sweeper\.sampler\.seed: Value 'one'"):
@@ -41,11 +41,11 @@ def test_a_sampler_refuses_an_unknown_parameter_and_a_word_for_a_number(name):
 @pytest.mark.parametrize("name", options.SAMPLERS)
 def test_a_sampler_by_class_is_the_sampler_by_name(name):
     typed = options.SAMPLERS[name].name
-    target = f"optuna.samplers.{samplers._SAMPLERS[typed].__name__}"
+    target = f"optuna.samplers.{parameters.SAMPLER_CLASSES[typed].__name__}"
     default = {"name": "tpe", "n_ei_candidates": 24, "seed": 5}  # what the config group puts there
-    assert samplers.by_name({**default, "_target_": target}, "sampler")["name"] == typed
-    made = samplers.make_sampler(samplers.by_name({**default, "_target_": target}, "sampler"), SPACE)
-    assert type(made._inner) is samplers._SAMPLERS[typed]
+    assert parameters.by_name({**default, "_target_": target}, "sampler")["name"] == typed
+    made = samplers.make_sampler(parameters.by_name({**default, "_target_": target}, "sampler"), SPACE)
+    assert type(made._inner) is parameters.SAMPLER_CLASSES[typed]
 
 
 @pytest.mark.parametrize("name", options.PRUNERS)

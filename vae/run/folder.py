@@ -84,8 +84,10 @@ def below(folder: Path, name: str) -> Path | None:
 
 def trial_folder(folder: Path, number: int, recorded: object = None) -> Path | None:
     """Where a trial's files lie, also where the whole sweep has been moved since; never outside the sweep's folder."""
-    place = str(recorded or "")
-    names = (Path(place).name, f"trial_{number:04d}", str(number), place)
+    parts = Path(str(recorded or "")).parts  # as a command saw it: the end of it is the place in the sweep's folder
+    names = [str(Path(*parts[i:])) for i in range(len(parts))]
+    if not names:  # of a program that records none, by another version or the published plugin
+        names = [f"trial_{number:04d}", str(number)]
     return next(filter(None, (below(folder, name) for name in names)), None)
 
 

@@ -18,8 +18,8 @@ class Sampler:
 class Tpe(Sampler):
     """Tree-structured Parzen estimator (https://arxiv.org/abs/2304.11127): for tens to thousands of trials."""
 
-    n_startup_trials: int = 10
-    """Random trials before the model takes over."""
+    n_startup_trials: int | None = None
+    """Random trials before the model takes over; null: Optuna's own, 10."""
     n_ei_candidates: int = 24
     """Candidates drawn per trial, of which the best is taken."""
     multivariate: bool = True

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from vae.config import one_of
 from vae.errors import UserError
 from vae.sweep.settings import Sweeper
-from vae.sweep.space import samplers
+from vae.sweep.space.parameters import by_name
 
 _DUPLICATES = ("reuse", "reseed", "run")
 _AT_LEAST = {
@@ -32,7 +32,7 @@ def checked_settings(config: DictConfig) -> Sweeper:
     for name in ("sampler", "pruner"):
         node = config.hydra.sweeper[name]
         given: Any = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else {}
-        setattr(settings, name, samplers.by_name(given, name))
+        setattr(settings, name, by_name(given, name))
     for name in ("params", "search_space", "conditions", "constraints", "added_later", "from_facts"):
         value = getattr(settings, name)
         if value is not None and not isinstance(value, Mapping):

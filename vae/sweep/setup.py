@@ -1,14 +1,14 @@
 """From what Hydra hands over to a checked sweep: what is refused is refused before a study exists."""
 
-import traceback
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
-import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from optuna.samplers import BaseSampler
 
 from vae.config import check_study_name, refuse_password, without_passwords
 from vae.config.composed import task_config
@@ -24,6 +24,7 @@ from vae.sweep.space import samplers
 from vae.sweep.space.covering import unchecked
 from vae.sweep.space.distributions import corner_values, distribution_from
 from vae.sweep.space.inherited import Fit, fit_inherited
+from vae.sweep.space.parameters import without_effect
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
@@ -56,6 +57,12 @@ class Setup:
     place: StudyPlace
 
     @property
+    def ignored(self) -> list[str]:
+        """What of the config has no effect, a line each."""
+        lines = [without_effect(getattr(self.settings, kind), kind) for kind in ("sampler", "pruner")]
+        return [line for line in lines if line]
+
+    @property
     def remark(self) -> str:
         """What the program says of its config, for the sweep's first lines; "" where it says nothing."""
         of_config = _imported(self.settings, "remark")
@@ -75,15 +82,16 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
             f"hydra.sweeper.objectives names {len(settings.objectives)} metrics, "
             f"but hydra.sweeper.direction has {len(directions)} entries: one for each."
         )
+    folder = program.folder()
     extend = _imported(settings, "custom_search_space")
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
     samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
     space, preflight, config = _checked_space(program, settings, space)
     refuse_shared_folder(preflight.first_job(), space.params, may_repeat=settings.duplicates == "run")
     base, resume = task_config(config), settings.resume_overrides
-    plan = Plan(space, base, extend=extend, resume_overrides=resume, seed_key=settings.seed_key)
-    _check_special_trials(plan, preflight, settings)
-    folder = Path(str(program.config.hydra.sweep.dir)).absolute()
+    suggest = partial(extend, config) if extend else None
+    plan = Plan(space, base, extend=suggest, resume_overrides=resume, seed_key=settings.seed_key)
+    _check_special_trials(plan, preflight, settings, sampler, directions)
     name = folder.name if settings.study_name is None else settings.study_name
     check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
@@ -94,7 +102,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         program=program,
         plan=plan,
         first=_first(settings, space, config),
-        policy=_policy(settings, space),
+        policy=_policy(settings, space, is_open=extend is not None),
         search=Search(record, sampler, settings.pruner, settings.added_later or {}),
         place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
     )
@@ -132,7 +140,8 @@ def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tu
             check(config)
         corners.append(config)
 
-    preflight = Preflight(space, program.composer, groups=_groups(program, space), check=look_at)
+    groups, is_open = _groups(program, space), bool(settings.custom_search_space)
+    preflight = Preflight(space, program.composer, groups, check=look_at, is_open=is_open)
     config = preflight.check_corners()
     try:
         added = compare(corners, settings.objectives or []) if compare else []
@@ -167,32 +176,20 @@ def _imported(
     return callable_of(path, f"hydra.sweeper.{name}") if path else None
 
 
-def _check_special_trials(plan: Plan, preflight: Preflight, settings: Sweeper) -> None:
+def _check_special_trials(
+    plan: Plan, preflight: Preflight, settings: Sweeper, sampler: BaseSampler, directions: Sequence[str]
+) -> None:
     """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError."""
     if settings.duplicates == "reseed" or settings.confirm.top > 0:
         plan.seed()
     if plan.extend is not None:
-        preflight.check_values(_suggest_once(plan, settings))
+        named = f"hydra.sweeper.custom_search_space={settings.custom_search_space}"
+        preflight.check_values(plan.rehearsed(sampler, directions, named))
     if settings.resume_overrides:
         preflight.compose([*plan.space.fixed, *settings.resume_overrides])
 
 
-def _suggest_once(plan: Plan, settings: Sweeper) -> dict[str, Any]:
-    """The values of a trial of no study, the user's own suggestions among them."""
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    try:
-        return plan.suggest(trial)
-    except UserError:
-        raise
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        raise UserError(
-            f"hydra.sweeper.custom_search_space={settings.custom_search_space} raised {type(error).__name__}: {error} "
-            f"({frame.filename}:{frame.lineno}). No study was created."
-        ) from error
-
-
-def _policy(settings: Sweeper, space: Space) -> Policy:
+def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:
     constraints = {name: str(bound) for name, bound in (settings.constraints or {}).items()}
     for name, bound in constraints.items():
         try:
@@ -200,10 +197,13 @@ def _policy(settings: Sweeper, space: Space) -> Policy:
         except UserError as error:
             raise UserError(f"hydra.sweeper.constraints.{name}: {error}") from error
     name = str(settings.sampler.get("name"))
-    exhaustive = name in samplers.EXHAUSTIVE
-    size = samplers.size_of(name, space)
+    exhaustive = name in samplers.EXHAUSTIVE and not is_open
+    size = math.inf if is_open else samplers.size_of(name, space)
     if settings.n_trials is None and not exhaustive:
-        raise UserError("hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out.")
+        raise UserError(
+            "hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out, and only of a "
+            "space without custom_search_space."
+        )
     return Policy(
         goal=Goal(min(size, settings.n_trials or size), exhaustive),
         limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),

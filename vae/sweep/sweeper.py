@@ -14,10 +14,12 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial
 
+from vae.config.composed import value_in
+from vae.config.quoting import literal, override
 from vae.errors import UnreachableError, UserError, orderly_end
 from vae.files import make_folder
 from vae.states import RunState
-from vae.sweep.attributes import ASKED
+from vae.sweep.attributes import ASKED, SUBDIR
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
 from vae.sweep.execution.engine import Engine
 from vae.sweep.execution.executors import crowding_text, executor_text, make_executor, uses_slots
@@ -166,7 +168,7 @@ class _Sweep:
         space = setup.plan.space
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
         head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        remarks = [*space.left_out, crowding_text(setup.program, settings)]
+        remarks = [*space.left_out, *setup.ignored, crowding_text(setup.program, settings)]
         return "\n".join([head, *filter(None, remarks)])
 
     def _board(self, ledger: Ledger, total: float) -> Board:
@@ -181,11 +183,17 @@ class _Sweep:
         """Runs trials until the policy's goal is reached, in the folders that Hydra gives them, or in those given."""
         setup, settings = self.setup, self.setup.settings
 
-        def environment(number: int) -> list[str]:
+        def environment(number: int, overrides: list[str]) -> list[str]:
             self.watch.check()  # the job would make its folder anew
-            folder = [f"hydra.sweep.subdir={folder_of(ledger.trial(number))}"] if folder_of else []
-            study = ledger.study.study_name
-            return [*trial_environment(number, study=study, place=setup.place, owner=ledger.owner), *folder]
+            trial = ledger.trial(number)
+            subdir = folder_of(trial) if folder_of else trial.user_attrs.get(SUBDIR)
+            if subdir is None:
+                subdir = value_in(setup.program.job_config(number, overrides), "hydra.sweep.subdir")
+            if subdir != trial.user_attrs.get(SUBDIR):
+                ledger.note(number, {SUBDIR: subdir})
+            found_by = trial_environment(number, ledger.study.study_name, place=setup.place, owner=ledger.owner)
+            where = {"dir": value_in(setup.program.config, "hydra.sweep.dir"), "subdir": subdir}
+            return [*found_by, *(override(f"hydra.sweep.{name}", literal(path)) for name, path in where.items())]
 
         objectives = 0 if settings.objectives else len(ledger.study.directions)
         with (

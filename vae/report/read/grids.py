@@ -41,8 +41,15 @@ _LOG_RATIO = 20.0
 
 
 def run_folders(folder: Path) -> list[Path]:
-    """The runs directly below a folder, in order."""
-    below = folder.iterdir() if folder.is_dir() else iter(())
+    """The runs directly below a folder, in order; of a multirun whose runs lie deeper, those."""
+    runs = _runs_in(folder, "*")
+    if runs or not (folder / "multirun.yaml").is_file():
+        return runs
+    return next(filter(None, (_runs_in(folder, pattern) for pattern in ("*/*", "*/*/*"))), [])
+
+
+def _runs_in(folder: Path, pattern: str) -> list[Path]:
+    below = folder.glob(pattern)
     return sorted(path for path in below if path.is_dir() and not path.is_symlink() and is_run(path))
 
 
@@ -50,7 +57,7 @@ def read_grid(folder: Path) -> Records:
     """Hydra's `-m model.latent_size=2,10,20`: a run per job."""
     jobs = run_folders(folder)
     numbers = {job.name.removeprefix("trial_").lstrip("0") or "0": job for job in jobs}
-    names = numbers if len(numbers) == len(jobs) else {job.name: job for job in jobs}
+    names = numbers if len(numbers) == len(jobs) else {str(job.relative_to(folder)): job for job in jobs}
     damage: Damage = {}
     command = _command(read_sweep(folder, damage))
     return read_runs(shown(folder.resolve().name), names, command, damage)

@@ -17,7 +17,7 @@ from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, pars
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
-from vae.sweep.study.finding import in_memory, load_study, locate_study, repetitions_of
+from vae.sweep.study.finding import in_memory, load_study, locate_study, recorded_place, repetitions_of
 from vae.sweep.study.lease import lease_of
 from vae.sweep.study.reading import reading
 from vae.sweep.study.results import confirmations
@@ -86,7 +86,7 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
     )
     return Records(
         title=stored.study_name,
-        runs=[_run(trial, trial_folder(folder, trial.number, trial.user_attrs.get(FOLDER))) for trial in trials],
+        runs=[_run(trial, trial_folder(folder, trial.number, recorded_place(trial))) for trial in trials],
         study=study,
         objectives=_objectives(asked.get("objectives"), trials, len(stored.directions)),
         request=request,

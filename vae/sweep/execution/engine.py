@@ -52,7 +52,7 @@ class Engine:
     Args:
         ledger: the study's trials.
         plan: what to suggest, and the overrides of a trial's job.
-        environment: a trial's number -> further overrides, by which its job finds its trial.
+        environment: a trial's number and its overrides -> further ones, by which its job finds its trial and folder.
         executor: runs the jobs.
         policy: when a trial is run again, and when the sweep is stopped.
         watcher: is told what happens.
@@ -61,7 +61,7 @@ class Engine:
 
     ledger: Ledger
     plan: Plan
-    environment: Callable[[int], list[str]]
+    environment: Callable[[int, list[str]], list[str]]
     executor: Executor
     policy: Policy
     watcher: Watcher
@@ -121,10 +121,10 @@ class Engine:
         if earlier is not None and FRESH_SEED not in trial.user_attrs:
             self.ledger.note(number, {DUPLICATE_OF: earlier.number, FRESH_SEED: self.plan.seed() + number})
             trial = self.ledger.trial(number)
-        overrides = [*self.plan.overrides(trial), *self.environment(number)]
+        overrides = self.plan.overrides(trial)
         self.ledger.note(number, {STARTS: int(trial.user_attrs.get(STARTS, 0)) + 1})
         try:
-            self.executor.start(number, overrides)
+            self.executor.start(number, [*overrides, *self.environment(number, overrides)])
         except (HydraException, OmegaConfBaseException) as error:
             self._settle(number, outcome_of_error(error))
             return

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from vae.config import without_passwords
+from vae.config.composed import CONFIG_ERRORS, composing, value_in
+from vae.errors import UserError
 from vae.files import write_whole
 from vae.sweep.execution.guarded_task import GuardedTask, settling
 from vae.sweep.space.composer import Composer
@@ -52,6 +55,27 @@ class HydraProgram:
         config = OmegaConf.create(without_passwords(OmegaConf.to_container(self.config, resolve=False)))
         text = OmegaConf.to_yaml(config)
         write_whole(folder / MULTIRUN_FILE, lambda file: file.write(text))
+
+    def folder(self) -> Path:
+        """The sweep's own folder. Raises UserError for one whose name is made from what only a job has."""
+        try:
+            return Path(value_in(self.config, "hydra.sweep.dir")).absolute()
+        except OmegaConfBaseException as error:
+            raise UserError(
+                f"hydra.sweep.dir={self.config.hydra.sweep._get_node('dir')}: "
+                f"{str(error).splitlines()[0]}. All trials are in this folder: put what differs between them, "
+                "such as ${hydra.job.num}, into hydra.sweep.subdir. No study was created."
+            ) from error
+
+    def sweeps_unasked(self, overrides: Sequence[str]) -> bool:
+        """Whether a command with these overrides and without -m is a multirun, because the config says so."""
+        name, loader = self.config.hydra.job.config_name, self.context.config_loader
+        try:
+            with composing():
+                config = loader.load_configuration(name, list(overrides), RunMode.RUN)
+        except CONFIG_ERRORS:  # of a config that is whole only with other overrides
+            return False
+        return bool(config.hydra.mode == RunMode.MULTIRUN)
 
     def launcher(self, objectives: int) -> Any:
         """The Hydra launcher that the config names; its jobs return outcomes, of so many objectives."""

@@ -14,8 +14,9 @@ from typing import Any
 from hydra import version
 from hydra.core.utils import JobRuntime, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from vae.config.composed import folder_of_job
 from vae.errors import ENDING_SIGNALS, Ended, OrderlyEnd, exit_code_of, orderly_end
 from vae.sweep.execution.guarded_task import GuardedTask
 from vae.sweep.execution.kin import end, ended_with_job, family, keep_orphans
@@ -65,9 +66,8 @@ def run_in_worker(config: DictConfig, objectives: int) -> Outcome:
     """Runs one job from its composed config; what it prints goes into its folder. Never raises."""
     _Worker.pid.value = os.getpid()
     try:
-        names = (str(OmegaConf.select(config, f"hydra.sweep.{name}")) for name in ("dir", "subdir"))
         JobRuntime.instance().set("name", config.hydra.job.name)
-        with orderly_end(), ended_with_job(), _output_to(Path(*names) / OUTPUT):
+        with orderly_end(), ended_with_job(), _output_to(folder_of_job(config) / OUTPUT):
             job = run_job(
                 task_function=_Worker.task,
                 config=config,

@@ -50,7 +50,7 @@ def distribution_of(override: Override) -> Distribution:
         if isinstance(sweep, ChoiceSweep):
             sweep.shuffle = False  # the order of a shuffled choice would be another one each time the study is resumed
         return _choice([_category(value) for value in override.sweep_iterator()])
-    except (ValueError, HydraException) as error:
+    except (ValueError, ArithmeticError, HydraException) as error:
         raise UserError(f"{key}={written} cannot be searched: {error}.") from error
 
 
@@ -68,6 +68,8 @@ def _interval(sweep: IntervalSweep) -> Distribution:
 
 def _range(sweep: RangeSweep) -> Distribution:
     start, stop, step = (Decimal(str(x)) for x in (sweep.start, sweep.stop, sweep.step))
+    if not all(number.is_finite() for number in (start, stop, step)):
+        raise ValueError("its ends and its step must be finite")
     if step == 0:
         raise ValueError("its step is 0")
     count = math.ceil((stop - start) / step)
@@ -150,15 +152,17 @@ def distribution_from(key: str, spec: Any) -> Distribution:
     kind = given.pop("type", None)
     if kind not in kinds:
         raise UserError(f"hydra.sweeper.search_space.{key} must be {{type: int | float | categorical, ...}}: {spec!r}.")
-    if kind == "int":
-        given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
     try:
+        if kind == "int":
+            given = {name: value if name == "log" else int(value) for name, value in given.items() if value is not None}
+        if not all(math.isfinite(given[name]) for name in ("low", "high", "step") if given.get(name) is not None):
+            raise ValueError("its ends and its step must be finite")
         if kind == "categorical" and given.keys() == {"choices"} and isinstance(given["choices"], (list, tuple)):
             return _choice([stored(choice) for choice in given["choices"]])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that high is lowered to the last step below it
             return kinds[kind](**given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise UserError(f"hydra.sweeper.search_space.{key}: {error}") from error
 
 

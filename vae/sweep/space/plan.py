@@ -1,12 +1,17 @@
 """From what the sampler suggests for a trial to the overrides of its job."""
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import optuna
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial
 
 from vae.config.quoting import in_grammar, typed_value
@@ -24,14 +29,14 @@ class Plan:
     Args:
         space: what is swept.
         base: the program's config with no swept key set.
-        extend: the user's function, which suggests more keys.
+        extend: suggests more keys: the user's function, with the config that it gets.
         resume_overrides: added for a trial that has been started before.
         seed_key: key of the program's seed, for trials with a fresh one.
     """
 
     space: Space
     base: DictConfig
-    extend: Callable[[DictConfig, Trial], None] | None = None
+    extend: Callable[[Trial], None] | None = None
     resume_overrides: Sequence[str] = ()
     seed_key: str | None = None
 
@@ -42,12 +47,32 @@ class Plan:
             self._suggest_more(self.extend, trial)
         return dict(trial.params)
 
-    def _suggest_more(self, extend: Callable[[DictConfig, Trial], None], trial: Trial) -> None:
+    def rehearsed(self, sampler: BaseSampler, directions: Sequence[str], named: str) -> dict[str, Any]:
+        """The parameters of a trial of no study, the user's own suggestions among them.
+
+        Raises UserError for whatever the user's function raises, or the sampler for what the function asks of it.
+        `named` is how the message names the function.
+        """
+        of_study = [StudyDirection[direction.upper()] for direction in directions]
+        trial = optuna.create_study(sampler=sampler, directions=of_study).ask()
+        try:
+            return self.suggest(trial)
+        except UserError:
+            raise
+        except Exception as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            frame = next((each for each in reversed(frames) if "optuna" not in Path(each.filename).parts), frames[-1])
+            raise UserError(
+                f"{named} raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}). "
+                "No study was created."
+            ) from error
+
+    def _suggest_more(self, extend: Callable[[Trial], None], trial: Trial) -> None:
         """The user's function sees what is fixed among the trial's attributes. Raises UserError if it swept that."""
         fixed = {override.partition("=")[0]: typed_value(override) for override in self.space.fixed if "=" in override}
         for key, value in fixed.items():
             trial.set_user_attr(key, value)
-        extend(self.base, trial)
+        extend(trial)
         for key in {bare(key) for key in trial.params} & {bare(key) for key in fixed}:
             raise UserError(
                 f"{key} is fixed on the command line, but hydra.sweeper.custom_search_space sweeps it. Remove one; "
@@ -104,7 +129,7 @@ def read_enqueue(
 def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
     members = {key: _member(space.params[key], value) for key, value in own.items()}
     inside = all(is_member for is_member, _ in members.values())
-    return [space.fill(lambda key: members[key][1])] if inside else []
+    return [space.fill(lambda key: members[key][1])] if inside and members else []
 
 
 def _enqueued_value(key: str, value: Any, space: Space) -> Any:

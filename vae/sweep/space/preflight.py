@@ -34,19 +34,21 @@ class Preflight:
         compose: overrides -> the config of a job, `hydra` included.
         groups: the swept keys that are config groups.
         check: the program's own check, called with each config; raises UserError.
+        is_open: the user's own function suggests keys, so that there may be no others.
     """
 
     space: Space
     compose: Callable[[Sequence[str]], DictConfig]
     groups: Sequence[str] = ()
     check: Callable[..., Any] | None = None
+    is_open: bool = False
 
     def check_corners(self) -> DictConfig:
         """Returns the config with no swept key set. Raises UserError with the first key that does not fit."""
-        if not self.space.params:
+        if not self.space.params and not self.is_open:
             raise UserError(
                 "the search space is empty. Sweep a key on the command line, for example 'x=interval(0, 1)', "
-                "or set hydra.sweeper.params. No study was created."
+                "or set hydra.sweeper.params or hydra.sweeper.custom_search_space. No study was created."
             )
         base = self.without_swept_keys()
         for values in corners(self.space, self.groups):

@@ -3,51 +3,20 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 import optuna
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from optuna import Study, pruners, samplers
+from optuna import Study, samplers
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from vae.config import one_of
 from vae.errors import UserError
-from vae.sweep import options
 from vae.sweep.space.distributions import finite_values
+from vae.sweep.space.parameters import PRUNER_CLASSES, SAMPLER_CLASSES, name_and_parameters
 from vae.sweep.space.space import Space
-from vae.text import last_part
 
-_SAMPLERS: Mapping[str, Callable[..., BaseSampler]] = {
-    "tpe": samplers.TPESampler,
-    "gp": samplers.GPSampler,
-    "cmaes": samplers.CmaEsSampler,
-    "random": samplers.RandomSampler,
-    "qmc": samplers.QMCSampler,
-    "nsga2": samplers.NSGAIISampler,
-    "nsga3": samplers.NSGAIIISampler,
-    "grid": samplers.GridSampler,
-    "brute_force": samplers.BruteForceSampler,
-}
-_PRUNERS: Mapping[str, Callable[..., BasePruner]] = {
-    "none": pruners.NopPruner,
-    "median": pruners.MedianPruner,
-    "percentile": pruners.PercentilePruner,
-    "successive_halving": pruners.SuccessiveHalvingPruner,
-    "hyperband": pruners.HyperbandPruner,
-    "patient": pruners.PatientPruner,
-    "threshold": pruners.ThresholdPruner,
-    "wilcoxon": pruners.WilcoxonPruner,
-}
-_TABLES: Mapping[str, tuple[Mapping[str, Callable[..., Any]], Mapping[str, type]]] = {
-    "sampler": (_SAMPLERS, options.SAMPLERS),
-    "pruner": (_PRUNERS, options.PRUNERS),
-}
 Built = TypeVar("Built")
 EXHAUSTIVE = ("grid", "brute_force")
 """Samplers that run every combination once."""
@@ -106,7 +75,7 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
         objectives: how many there are.
         open_ended: a custom search space adds keys that are not known beforehand.
     """
-    name, parameters = _name_and_parameters(config, "sampler")
+    name, parameters = name_and_parameters(config, "sampler")
     if name == "cmaes" and objectives > 1:
         raise UserError(f"hydra/sweeper/sampler={name} has one objective, not {objectives}: use nsga2 or tpe.")
     seed = parameters.pop("seed", None)
@@ -122,8 +91,8 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
 
     def build(seed: int | None) -> BaseSampler:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return _SAMPLERS[name](seed=seed, **parameters)
+            warnings.simplefilter("ignore")  # of what is experimental, and of what will be removed
+            return SAMPLER_CLASSES[name](seed=seed, **parameters)
 
     return _checked(
         lambda: NumberedSampler(build=build, seed=seed, renew=name not in _ONE_SEQUENCE, stops=name in EXHAUSTIVE),
@@ -133,7 +102,7 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
 
 def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     """The pruner of `hydra.sweeper.pruner`. Raises UserError if it does not exist, or there are several objectives."""
-    name, parameters = _name_and_parameters(config, "pruner")
+    name, parameters = name_and_parameters(config, "pruner")
     if name != "none" and objectives > 1:
         raise UserError(
             f"hydra/sweeper/pruner={name} compares one value, but there are {objectives} objectives: "
@@ -142,7 +111,7 @@ def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:
     if name == "patient":
         wrapped = parameters.pop("wrapped", None)
         parameters["wrapped_pruner"] = make_pruner(wrapped) if wrapped else None
-    return _checked(lambda: _PRUNERS[name](**parameters), f"hydra/sweeper/pruner={name}")
+    return _checked(lambda: PRUNER_CLASSES[name](**parameters), f"hydra/sweeper/pruner={name}")
 
 
 def rehearse(pruner: BasePruner, name: str) -> None:
@@ -163,7 +132,7 @@ def rehearse(pruner: BasePruner, name: str) -> None:
 def _checked(build: Callable[[], Built], what: str) -> Built:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+            warnings.simplefilter("ignore")  # of what is experimental, and of what will be removed
             return build()
     except (TypeError, ValueError) as error:
         raise UserError(f"{what}: {error}") from error
@@ -176,39 +145,3 @@ def _checked(build: Callable[[], Built], what: str) -> Built:
 def size_of(name: str, space: Space) -> float:
     """How many trials an exhaustive sampler has; infinity for the others."""
     return sum(1 for _ in space.combinations()) if name in EXHAUSTIVE else math.inf
-
-
-def by_name(config: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The config of a `sampler` or `pruner` with its name, also where `_target_: optuna.samplers.TPESampler` gives it.
-
-    Where a class gives the name, what the config inherits from the default option is left out.
-    """
-    table, typed = _TABLES[kind]
-    parameters = dict(config)
-    name, target = str(parameters.pop("name", "none")), parameters.pop("_target_", None)
-    if target is None:
-        return {"name": name, **parameters}
-    names = {optuna_class.__name__: known for known, optuna_class in table.items()} | {"MOTPESampler": "tpe"}
-    meant = names.get(last_part(str(target)), str(target))
-    inherited = asdict(typed[name]()) if name in typed and name != meant else {}
-    own = {k: v for k, v in parameters.items() if k == "seed" or k not in inherited or v != inherited[k]}
-    return {"name": meant, **own}
-
-
-def _name_and_parameters(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
-    """The name, and the parameters that are set. Raises UserError with the choices for an unknown one of either."""
-    table, typed = _TABLES[kind]
-    parameters = dict(config)
-    name = str(parameters.pop("name", "none"))
-    if name not in table:
-        raise UserError(f"hydra.sweeper.{kind}: no such choice: {name}. {one_of(name, table)}")
-    allowed = [f.name for f in fields(typed[name]) if f.name != "name"]
-    for key in parameters:
-        if key not in allowed:
-            choices = one_of(key, allowed) if allowed else f"{name} has none."
-            raise UserError(f"hydra.sweeper.{kind}.{key}: {name} has no such parameter. {choices}")
-    try:
-        checked: Any = OmegaConf.merge(OmegaConf.structured(typed[name]), parameters)
-    except OmegaConfBaseException as error:
-        raise UserError(f"hydra.sweeper.{kind}.{error.full_key}: {str(error).splitlines()[0]}.") from error
-    return name, {key: checked[key] for key in allowed if checked[key] is not None}

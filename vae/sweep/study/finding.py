@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
 from vae.nested import select, without_resolvers
-from vae.sweep.attributes import FOLDER
+from vae.sweep.attributes import FOLDER, SUBDIR
 from vae.sweep.study.place import STUDY_FILE, recorded_multirun
 from vae.sweep.study.reading import reading
 from vae.sweep.study.results import best_trials, confirmations
@@ -59,6 +59,11 @@ def repetitions_of(stored: optuna.Study) -> optuna.Study:
     return in_memory(again, again.get_trials())
 
 
+def recorded_place(trial: FrozenTrial) -> str:
+    """Where a trial's files are, as the sweep or its run has recorded it; "" where neither has."""
+    return str(trial.user_attrs.get(SUBDIR) or trial.user_attrs.get(FOLDER) or "")
+
+
 def best_of_folder(folder: Path) -> list[tuple[int, str]]:
     """Numbers and recorded folders of a study's best trial, or of its Pareto front; [] where no trial is complete.
 
@@ -73,4 +78,4 @@ def best_of_folder(folder: Path) -> list[tuple[int, str]]:
         stored = load_study(folder, storage, where, name)
         confirmed = confirmations(stored, repetitions_of(stored)) if len(stored.directions) == 1 else []
         best = best_trials(stored, confirmed)
-    return [(trial.number, str(trial.user_attrs.get(FOLDER) or "")) for trial in best]
+    return [(trial.number, recorded_place(trial)) for trial in best]

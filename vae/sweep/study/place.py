@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from vae.config.composed import folder_of_job, with_job_facts
 from vae.config.quoting import command, literal, override
@@ -15,6 +16,8 @@ from vae.nested import select, without_resolvers
 
 STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
 """Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
+_LONGEST_NAME = 255
+"""Bytes of one name in the usual file systems."""
 _JOB_FILES = (".hydra", "metrics.jsonl", "summary.json", "checkpoint.pt")
 
 
@@ -57,7 +60,9 @@ def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
         return
     if (folder / MULTIRUN_FILE).exists() and not holds_search(folder):
         what = "a plain grid, and this is a search"
-    elif any((job / name).exists() for job in folder.iterdir() for name in _JOB_FILES) and not has_study():
+    elif (
+        any(next(folder.glob(f"{job}/{name}"), None) for job in ("*", "*/*") for name in _JOB_FILES) and not has_study()
+    ):
         what = f"runs that are not of this study.{_going_on(folder)}"
         raise UserError(f"{shown} holds {what} Choose another name for a new study. No study was created.")
     else:
@@ -65,6 +70,10 @@ def refuse_foreign_folder(folder: Path, has_study: Callable[[], bool]) -> None:
     raise UserError(
         f"{shown} holds {what}. Choose another name for the study, or remove that folder. No study was created."
     )
+
+
+def _has_jobs(folder: Path) -> bool:
+    return any(next(folder.glob(f"{job}/{name}"), None) for job in ("*", "*/*") for name in _JOB_FILES)
 
 
 def _going_on(folder: Path) -> str:
@@ -84,13 +93,24 @@ def refuse_shared_folder(config: DictConfig, swept: Collection[str], may_repeat:
         swept: the searched keys.
         may_repeat: whether two trials may have the same overrides.
     """
-    numbered = {folder_of_job(with_job_facts(config, num=number)) for number in (0, 1)}
-    named = {folder_of_job(with_job_facts(config, num=0, override_dirname=name)) for name in ("a", "b")}
+    given = f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')}"
+    try:
+        numbered = {folder_of_job(with_job_facts(config, num=number)) for number in (0, 1)}
+        named = {folder_of_job(with_job_facts(config, num=0, override_dirname=name)) for name in ("a", "b")}
+    except OmegaConfBaseException as error:
+        raise UserError(f"{given}: {str(error).splitlines()[0]}. No study was created.") from error
     left_out = {*config.hydra.job.config.override_dirname.exclude_keys}
     if len(numbered) == 1 and (len(named) == 1 or may_repeat or left_out & {*swept}):
         raise UserError(
-            f"hydra.sweep.subdir={config.hydra.sweep._get_node('subdir')}: several trials would share a folder. "
-            "Put ${hydra.job.num} into it, as in trial_${hydra.job.num}. No study was created."
+            f"{given}: several trials would share a folder. Put ${{hydra.job.num}} into it, as in "
+            "trial_${hydra.job.num}. No study was created."
+        )
+    own = next(iter(numbered))
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in own.parts):
+        raise UserError(
+            f"{given}: a trial's folder would have a name of more than {_LONGEST_NAME} bytes, {own.name[:40]}... Leave "
+            "keys out of it by hydra.job.config.override_dirname.exclude_keys, or use ${hydra.job.num}. "
+            "No study was created."
         )
 
 

@@ -19,11 +19,11 @@ from vae.config.addresses import secrets_of
 from vae.config.composed import task_config
 from vae.files import write_whole
 from vae.nested import bare, within, without
-from vae.sweep.attributes import CONFIRMS, FACTS, LEASE, QUEUED, QUEUED_BY, STARTS
+from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, LEASE, QUEUED, QUEUED_BY, STARTS, SUBDIR
 from vae.sweep.space.distributions import values_of
 from vae.text import cell
 
-_INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS)
+_INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS, SUBDIR)
 """Attributes that are no column of trials.csv."""
 
 
@@ -105,7 +105,7 @@ def write_trials(study: Study, path: Path) -> None:
     columns = ["number", "state", *names, "seconds", "epochs", *params]
     rows = []
     for trial in trials:
-        facts = {**trial.user_attrs.get(FACTS, {}), **trial.user_attrs}
+        facts = {FOLDER: trial.user_attrs.get(SUBDIR), **trial.user_attrs.get(FACTS, {}), **trial.user_attrs}
         own = {"number": trial.number, "state": trial.state.name.lower()}  # a failed trial is `fail`, as in Optuna
         own |= zip(names, trial.values if trial.values and len(trial.values) == len(names) else [], strict=False)
         steps = max(trial.intermediate_values, default=None)
@@ -127,8 +127,21 @@ def _cells(trial: FrozenTrial) -> dict[str, Any]:
     return {key: "null" if value is None else value for key, value in values_of(trial.params).items()}
 
 
+def groups_beyond_overlay(config: DictConfig, group: str | None) -> list[str]:
+    """Config groups that an option of `group` cannot choose: in the list of defaults they come after it."""
+    choices = [str(each) for each in [*config.hydra.runtime.choices][::-1]]  # as they come in the list
+    if group not in choices:
+        return []
+    return [each for each in choices[choices.index(group) + 1 :] if not each.startswith("hydra/")]
+
+
 def write_best(
-    config: DictConfig, path: Path, about: Sequence[str], leave_out: Sequence[str], kept: Mapping[str, Any]
+    config: DictConfig,
+    path: Path,
+    about: Sequence[str],
+    leave_out: Sequence[str],
+    kept: Mapping[str, Any],
+    group: str | None = None,
 ) -> None:
     """A trial's whole config as an overlay: choices as `defaults`, every value below.
 
@@ -138,11 +151,13 @@ def write_best(
         about: lines of the file's header.
         leave_out: dotted keys and groups that are not written.
         kept: dotted keys that are written all the same -> what the job had for them.
+        group: through which the program takes the overlay; None: one that comes last.
     """
+    beyond = groups_beyond_overlay(config, group)
     choices = {
         group: option
         for group, option in reversed(config.hydra.runtime.choices.items())
-        if option is not None and not group.startswith("hydra/") and not within(group, leave_out)
+        if option is not None and not group.startswith("hydra/") and not within(group, [*leave_out, *beyond])
     }
     values = OmegaConf.to_container(task_config(config), resolve=False)
     assert isinstance(values, dict)

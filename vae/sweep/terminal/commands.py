@@ -11,14 +11,18 @@ from vae.config.command_line import config_options, program_words, split_options
 from vae.config.composed import recorded_overrides, task_config
 from vae.config.quoting import command, literal, override
 from vae.config.trust import allowing_overrides
-from vae.nested import REFERENCE, bare, flatten, select, without
+from vae.nested import REFERENCE, bare, flatten, select, within, without
+from vae.sweep.study.results import groups_beyond_overlay
 
 _PLACE = ("hydra.sweep.dir", "hydra.sweeper.study_name", "hydra.sweeper.storage")
 """Keys that decide which study is meant."""
 
 
 def again_command(
-    config: DictConfig, overrides: Sequence[str], overlay: tuple[Path, str, Sequence[str]] | None = None
+    config: DictConfig,
+    overrides: Sequence[str],
+    overlay: tuple[Path, str, Sequence[str]] | None = None,
+    sweeps: bool = False,
 ) -> str:
     """The line that trains a trial again.
 
@@ -27,14 +31,19 @@ def again_command(
         overrides: of the trial's job.
         overlay: the file that holds the config, the group through which the program takes it, and the keys that are
             not in it; None: the program takes none.
+        sweeps: whether such a command would be a sweep again, because the config says so.
     """
-    start = [*program_words(), *config_options(config.hydra)]
+    mode = ["hydra.mode=RUN"] if sweeps else []
+    start = [*program_words(), *config_options(config.hydra), *mode]
     if overlay is None:
         return command([*start, *overrides])
     best, group, leave_out = overlay
     values: Any = OmegaConf.to_container(task_config(config), resolve=False)
     allowing = allowing_overrides(flatten(without(values, leave_out)))
-    return command([*start, override(group, literal(os.path.relpath(best))), *allowing])
+    beyond = groups_beyond_overlay(config, group)
+    beyond += [each.replace("/", ".") for each in beyond]
+    stronger = [each for each in overrides if within(bare(each.partition("=")[0]), beyond)]
+    return command([*start, override(group, literal(os.path.relpath(best))), *stronger, *allowing])
 
 
 def command_line() -> str:

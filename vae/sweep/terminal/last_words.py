@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.config.quoting import command
 from vae.states import RunState
-from vae.sweep.attributes import FACTS, REASON
+from vae.sweep.attributes import FACTS, REASON, SUBDIR
 from vae.sweep.setup import Setup
 from vae.sweep.study import results
 from vae.sweep.study.ledger import Ledger
@@ -60,9 +61,10 @@ def sum_up(
     if several and best:
         more = f"{len(best) - _MOST_FRONT_LINES} more, and " if len(best) > _MOST_FRONT_LINES else ""
         say(f"      {more}how to train each again: at the top of its file in {os.path.relpath(folder / 'pareto')}")
-    offline = "*/wandb/offline-run-*"
-    if next(folder.glob(offline), None):
-        say(f"W&B  {command(['wandb', 'sync', os.path.relpath(folder)])}/{offline}")
+    depths = {len(Path(str(trial.user_attrs.get(SUBDIR, trial.number))).parts) for trial in ledger.trials()}
+    for offline in (f"{'*/' * depth}wandb/offline-run-*" for depth in sorted(depths)):
+        if next(folder.glob(offline), None):
+            say(f"W&B  {command(['wandb', 'sync', os.path.relpath(folder)])}/{offline}")
     there = [name for name in _FILES if (folder / name).exists()]
     say(f"results  {os.path.relpath(folder)}: {', '.join(there)}")
 
@@ -99,10 +101,12 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     facts = trial.user_attrs.get(FACTS, {})
     kept = {key: facts[name] for key, name in (setup.settings.from_facts or {}).items() if name in facts}
     leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
-    again = again_command(config, overrides, (path, group, leave_out) if group else None)
+    overlay = (path, group, leave_out) if group else None
+    sweeps = setup.program.sweeps_unasked([] if group else overrides)
+    again = again_command(config, overrides, overlay, sweeps)
     values = ", ".join(f"{value!r}" for value in trial.values)
     about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
-    results.write_best(config, path, about=about, leave_out=leave_out, kept=kept)
+    results.write_best(config, path, about=about, leave_out=leave_out, kept=kept, group=group)
     counted = sum(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False))
     among = f" (best of {counted})" if counted > 1 and not several else ""
     collapsed = " · its posterior has collapsed: the decoder ignores z" if facts.get("collapsed") else ""
