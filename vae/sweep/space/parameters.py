@@ -102,8 +102,7 @@ def name_and_parameters(config: Mapping[str, Any], kind: str) -> tuple[str, dict
     former = _former(name, kind)
     for key in given:
         if key not in own and key not in of_optuna and key not in former:
-            allowed = [*own, *(each for each in of_optuna if each not in own)]
-            choices = one_of(key, allowed) if allowed else f"{name} has none."
+            choices = one_of(key, own) if own else f"{name} has none."
             raise UserError(f"hydra.sweeper.{kind}.{key}: {name} has no such parameter. {choices}")
     try:
         checked: Any = OmegaConf.merge(
