@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
 from vae.config import check_study_name, refuse_password, without_passwords
@@ -91,7 +92,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     base, resume = task_config(config), settings.resume_overrides
     suggest = partial(extend, config) if extend else None
     plan = Plan(space, base, extend=suggest, resume_overrides=resume, seed_key=settings.seed_key)
-    _check_special_trials(plan, preflight, settings, sampler, directions)
+    known = _check_special_trials(plan, preflight, settings, sampler, directions)
     name = folder.name if settings.study_name is None else settings.study_name
     check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
@@ -103,7 +104,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         plan=plan,
         first=_first(settings, space, config),
         policy=_policy(settings, space, is_open=extend is not None),
-        search=Search(record, sampler, settings.pruner, settings.added_later or {}),
+        search=Search(record, sampler, settings.pruner, settings.added_later or {}, known),
         place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
     )
 
@@ -178,15 +179,22 @@ def _imported(
 
 def _check_special_trials(
     plan: Plan, preflight: Preflight, settings: Sweeper, sampler: BaseSampler, directions: Sequence[str]
-) -> None:
-    """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError."""
+) -> Mapping[str, BaseDistribution]:
+    """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError.
+
+    Returns the distributions of all keys, as far as they are known beforehand.
+    """
+    known: dict[str, BaseDistribution] = dict(plan.space.params)
     if settings.duplicates == "reseed" or settings.confirm.top > 0:
         plan.seed()
     if plan.extend is not None:
         named = f"hydra.sweeper.custom_search_space={settings.custom_search_space}"
-        preflight.check_values(plan.rehearsed(sampler, directions, named))
+        rehearsed = plan.rehearsed(sampler, directions, named)
+        preflight.check_values(rehearsed.params)
+        known |= rehearsed.distributions
     if settings.resume_overrides:
         preflight.compose([*plan.space.fixed, *settings.resume_overrides])
+    return known
 
 
 def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:

@@ -17,11 +17,13 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from vae.errors import UnreachableError, UserError
+from vae.states import RunState
 from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, STARTS
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_error
 from vae.sweep.execution.policy import Failures, Policy
 from vae.sweep.space.plan import Plan
 from vae.sweep.study.ledger import Ledger
+from vae.sweep.study.storage import STORAGE_ERRORS
 
 _POLL_SECONDS = 0.5
 _STATES = {Cause.COMPLETE: TrialState.COMPLETE, Cause.PRUNED: TrialState.PRUNED}
@@ -97,7 +99,7 @@ class Engine:
         if self.executor.busy():
             self._settle_all(self.executor.wait(_POLL_SECONDS), asked_to_stop)
             return True
-        if not self.ledger.reached(self.policy.goal) or self.ledger.trials(TrialState.RUNNING):
+        if not self.ledger.reached(self.policy.goal) or self.ledger.counts()[RunState.RUNNING]:
             time.sleep(_POLL_SECONDS)  # another process runs the last trials, or has died with them
             return True
         return False
@@ -112,7 +114,13 @@ class Engine:
 
     def _launch(self, asked: Trial) -> None:
         number = asked.number
-        self.plan.suggest(asked)
+        try:
+            self.plan.suggest(asked)
+        except (UserError, *STORAGE_ERRORS):
+            raise
+        except Exception as error:  # of the user's function, or what another program has put into the queue
+            self._settle(number, outcome_of_error(error))
+            return
         trial = self.ledger.trial(number)
         earlier = self._duplicate(trial)
         if earlier is not None and self.policy.duplicates == "reuse":

@@ -47,8 +47,8 @@ class Plan:
             self._suggest_more(self.extend, trial)
         return dict(trial.params)
 
-    def rehearsed(self, sampler: BaseSampler, directions: Sequence[str], named: str) -> dict[str, Any]:
-        """The parameters of a trial of no study, the user's own suggestions among them.
+    def rehearsed(self, sampler: BaseSampler, directions: Sequence[str], named: str) -> Trial:
+        """A trial of no study with its parameters, the user's own suggestions among them.
 
         Raises UserError for whatever the user's function raises, or the sampler for what the function asks of it.
         `named` is how the message names the function.
@@ -56,7 +56,8 @@ class Plan:
         of_study = [StudyDirection[direction.upper()] for direction in directions]
         trial = optuna.create_study(sampler=sampler, directions=of_study).ask()
         try:
-            return self.suggest(trial)
+            self.suggest(trial)
+            return trial
         except UserError:
             raise
         except Exception as error:

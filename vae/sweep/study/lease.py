@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Event, Thread
 
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
-from vae.sweep.attributes import LEASE
+from vae.sweep.attributes import CREATED, LEASE
 from vae.sweep.study.owners import has_ended
 
 _SOON_SECONDS = 0.5
@@ -30,6 +30,14 @@ def lease_of(trial: FrozenTrial) -> Lease:
     """A trial's lease; nobody's where it has none yet."""
     owner, beat = trial.user_attrs.get(LEASE, ("", 0.0))
     return Lease(owner, beat)
+
+
+def of_another_program(trial: FrozenTrial) -> bool:
+    """Whether a program that knows no leases, a plain loop of Optuna's, runs a trial: nobody here may take it over.
+
+    A trial that a sweep makes bears a mark from the beginning, also before it has its lease.
+    """
+    return trial.state == TrialState.RUNNING and LEASE not in trial.user_attrs and CREATED not in trial.system_attrs
 
 
 class Sightings:

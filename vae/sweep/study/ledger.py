@@ -21,7 +21,7 @@ from vae.errors import UnreachableError
 from vae.states import RunState
 from vae.sweep.attributes import CAUSE, LEASE, LOST, QUEUED, QUEUED_BY, REASON, STARTS
 from vae.sweep.study.goal import Goal, count_states
-from vae.sweep.study.lease import Sightings, lease_of
+from vae.sweep.study.lease import Sightings, lease_of, of_another_program
 from vae.sweep.study.lock import alone
 from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import STORAGE_ERRORS
@@ -61,8 +61,8 @@ class Ledger:
         return self._storage.get_trial(self._id(number))
 
     def counts(self) -> Counter[RunState]:
-        """How many of the study's trials are in each state."""
-        return count_states(self.trials())
+        """How many of the study's trials are in each state; without those that another program runs."""
+        return count_states(trial for trial in self.trials() if not of_another_program(trial))
 
     def take(self, goal: Goal) -> Trial | None:
         """The next trial to run, from the queue or new, with its lease; None when the goal is reached.
@@ -223,8 +223,8 @@ class Ledger:
                 self._back_to_queue(trial.number)
 
     def _of_others(self) -> list[FrozenTrial]:
-        """The running trials that this process does not run."""
-        return [trial for trial in self.trials(TrialState.RUNNING) if not self._is_ours(trial)]
+        """The running trials of other sweeps."""
+        return [t for t in self.trials(TrialState.RUNNING) if not self._is_ours(t) and not of_another_program(t)]
 
     def _is_ours(self, trial: FrozenTrial) -> bool:
         return lease_of(trial).owner == self.owner

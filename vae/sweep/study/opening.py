@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from optuna import Study
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
@@ -16,6 +17,7 @@ from optuna.study import StudyDirection
 from vae.errors import UserError
 from vae.nested import differing
 from vae.sweep.attributes import HEARTBEAT, PRUNER, RECORD
+from vae.sweep.space.distributions import text_of
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage, sqlite_file, unusable
@@ -51,6 +53,8 @@ class Search:
     """Its config: a pruner is not part of an Optuna study, each job makes its own."""
     added_later: Mapping[str, str] = field(default_factory=dict)
     """Facts that the record of an earlier version lacks -> what they were there."""
+    distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
+    """Of all keys, as far as they are known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
             load_if_exists=True,
         )
         _refuse_difference(study, search.record, search.added_later)
+        _refuse_other_kinds(study, search.distributions)
         study.set_user_attr(RECORD, asdict(search.record))
         study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
         study.set_user_attr(HEARTBEAT, heartbeat_seconds)
@@ -139,6 +144,20 @@ def _refuse_difference(study: Study, new: Record, added_later: Mapping[str, str]
             f"study {study.study_name} exists and searches something else, so its trials cannot be compared with new "
             f"ones:\n{''.join(differences)}Resume it with the settings it had, or choose another study name."
         )
+
+
+def _refuse_other_kinds(study: Study, wanted: Mapping[str, BaseDistribution]) -> None:
+    """Optuna keeps one kind of distribution for a key; another program's trials may have brought one of their own."""
+    for trial in study.get_trials(deepcopy=False):
+        for key in trial.distributions.keys() & wanted.keys():
+            try:
+                check_distribution_compatibility(trial.distributions[key], wanted[key])
+            except ValueError as error:
+                raise UserError(
+                    f"study {study.study_name} exists, and its trial {trial.number} has {key} from "
+                    f"{text_of(trial.distributions[key])}, which cannot stand beside {text_of(wanted[key])}: {error} "  # type: ignore[arg-type]
+                    "Search the key as the study has it, or choose another study name. Nothing was changed."
+                ) from error
 
 
 def _file_of(storage: str) -> Path | None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from vae.config.composed import CONFIG_ERRORS
 from vae.config.quoting import command
 from vae.states import RunState
 from vae.sweep.attributes import FACTS, REASON, SUBDIR
 from vae.sweep.setup import Setup
 from vae.sweep.study import results
+from vae.sweep.study.lease import of_another_program
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import Confirmed
 from vae.sweep.terminal.commands import again_command
@@ -75,6 +77,9 @@ def counts_text(ledger: Ledger, total: float) -> list[str]:
     parts = [f"{counts[state]} {state}" for state in _ENDED if counts[state]]
     if counts[RunState.RUNNING]:
         parts.append(f"{counts[RunState.RUNNING]} running in another process")
+    foreign = sum(map(of_another_program, ledger.trials()))
+    if foreign:
+        parts.append(f"{foreign} left alone: another program runs {'it' if foreign == 1 else 'them'}, without a lease")
     if counts[RunState.WAITING]:
         reached = counts[RunState.COMPLETE] + counts[RunState.PRUNED] >= total
         waits_for = "a larger n_trials" if reached else "the next start"
@@ -97,7 +102,12 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     path.parent.mkdir(exist_ok=True)
     group = setup.settings.experiment_group
     overrides = setup.plan.repeats(trial)
-    config = setup.program.job_config(trial.number, overrides)
+    line = f"best  #{trial.number}  {value_text(trial)}"
+    try:
+        config = setup.program.job_config(trial.number, overrides)
+    except CONFIG_ERRORS as error:  # a trial of another program, with keys that this one lacks
+        path.unlink(missing_ok=True)
+        return line, f"another program's, which this one cannot train: {str(error).splitlines()[0]}"
     facts = trial.user_attrs.get(FACTS, {})
     kept = {key: facts[name] for key, name in (setup.settings.from_facts or {}).items() if name in facts}
     leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
@@ -110,5 +120,4 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     counted = sum(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False))
     among = f" (best of {counted})" if counted > 1 and not several else ""
     collapsed = " · its posterior has collapsed: the decoder ignores z" if facts.get("collapsed") else ""
-    line = f"best  #{trial.number}  {value_text(trial)}{among}{collapsed}  {os.path.relpath(path)}"
-    return line, f"again: {again}"
+    return f"{line}{among}{collapsed}  {os.path.relpath(path)}", f"again: {again}"
