@@ -1,5 +1,6 @@
 """`hydra/sweeper=optuna`: the class that Hydra's plugin scan imports. The work is done in vae.sweep."""
 
+import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
@@ -32,19 +33,25 @@ class OptunaSweeper(Sweeper):
         return sweep(self.context, self.task, self.config, arguments=arguments, open_report=LiveReport)
 
 
-if find_spec("hydra_plugins.hydra_optuna_sweeper") is None:
+class PublishedSweeper(OptunaSweeper):
+    """The same under the `_target_` of configs that were written for the published plugin."""
 
-    class PublishedSweeper(OptunaSweeper):
-        """The same under the `_target_` of configs that were written for the published plugin."""
 
-    # Hydra looks a plugin up by its module and name, and imports it by its module and qualified name.
-    PublishedSweeper.__module__ = "hydra_plugins"
-    PublishedSweeper.__name__ = "hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
-    PublishedSweeper.__qualname__ = "vae_optuna.optuna_sweeper.OptunaSweeper"
+# Hydra looks a plugin up by its module and name, and imports it by its module and qualified name.
+PublishedSweeper.__module__ = "hydra_plugins"
+PublishedSweeper.__name__ = "hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+PublishedSweeper.__qualname__ = "vae_optuna.optuna_sweeper.OptunaSweeper"
+_PUBLISHED = "hydra_plugins.hydra_optuna_sweeper"
 
 
 def register() -> None:
-    """Puts the sweeper and its samplers and pruners where Hydra finds them."""
+    """Puts the sweeper and its samplers and pruners where Hydra finds them.
+
+    The published plugin has the same names. Hydra scans both, and the last one has them: where that would be the
+    published one, which knows none of these keys, it is left out.
+    """
+    if _PUBLISHED not in sys.modules and find_spec(_PUBLISHED) is not None:
+        sys.modules[_PUBLISHED] = None  # type: ignore[assignment]  # as Python marks what is not to be imported
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="optuna", node=settings.Sweeper, provider="vae_optuna")
     for group, table in (("sampler", options.SAMPLERS), ("pruner", options.PRUNERS)):
