@@ -86,8 +86,7 @@ def trial_folder(folder: Path, number: int, recorded: object = None) -> Path | N
     """Where a trial's files lie, also where the whole sweep has been moved since; never outside the sweep's folder."""
     parts = Path(str(recorded or "")).parts  # as a command saw it: the end of it is the place in the sweep's folder
     names = [str(Path(*parts[i:])) for i in range(len(parts))]
-    if not names:  # of a program that records none, by another version or the published plugin
-        names = [f"trial_{number:04d}", str(number)]
+    names += [f"trial_{number:04d}", str(number)]  # where none was recorded, or one that leads out of the sweep's
     return next(filter(None, (below(folder, name) for name in names)), None)
 
 
