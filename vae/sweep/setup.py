@@ -9,7 +9,6 @@ from typing import Any, Literal
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 
 from vae.config import check_study_name, refuse_password, without_passwords
 from vae.config.composed import task_config
@@ -92,7 +91,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     base, resume = task_config(config), settings.resume_overrides
     suggest = partial(extend, config) if extend else None
     plan = Plan(space, base, extend=suggest, resume_overrides=resume, seed_key=settings.seed_key)
-    known = _check_special_trials(plan, preflight, settings, sampler, directions)
+    known = _check_special_trials(plan, preflight, settings, directions)
     name = folder.name if settings.study_name is None else settings.study_name
     check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
@@ -178,7 +177,7 @@ def _imported(
 
 
 def _check_special_trials(
-    plan: Plan, preflight: Preflight, settings: Sweeper, sampler: BaseSampler, directions: Sequence[str]
+    plan: Plan, preflight: Preflight, settings: Sweeper, directions: Sequence[str]
 ) -> Mapping[str, BaseDistribution]:
     """Whether fresh seeds, the user's own suggestions and resumed jobs are possible. Raises UserError.
 
@@ -189,6 +188,8 @@ def _check_special_trials(
         plan.seed()
     if plan.extend is not None:
         named = f"hydra.sweeper.custom_search_space={settings.custom_search_space}"
+        # A sampler of its own: Optuna's serve one study.
+        sampler = samplers.make_sampler(settings.sampler, plan.space, len(directions), open_ended=True)
         rehearsed = plan.rehearsed(sampler, directions, named)
         preflight.check_values(rehearsed.params)
         known |= rehearsed.distributions
