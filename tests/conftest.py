@@ -50,6 +50,7 @@ def _forget_log_handlers() -> Iterator[None]:
     for handler in root.handlers[:]:
         if type(handler) in (logging.StreamHandler, logging.FileHandler) and handler not in before:
             root.removeHandler(handler)
+            handler.close()
             root.setLevel(level)
 
 

@@ -4,8 +4,10 @@ The table has every form of Hydra's grammar for overrides; the oracle is Hydra i
 """
 
 import itertools
+import logging
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -87,7 +89,7 @@ SWEEPS = [
     "optimizer.lr=float(1,2)", "seed=int(1.5,2.5)", "seed=int(range(1.0,3.0))", "notes=str(1,2)",
     "notes=str(range(1,3))", "model.conditional=false,no", "notes=${seed},b", "notes=${hydra:job.num},b",
     "data.root=null,.", "seed=(1)", "tracking=wandb tracking.tags=[a],[b,c]", "tracking=none,wandb",
-    "data.validation=5,0.2", "model=mlp,conv seed=1,2", "study=a,b", "hydra.run.dir=a,b",
+    "seed=shuffle(range(1,2,0))", "data.validation=5,0.2", "model=mlp,conv seed=1,2", "study=a,b", "hydra.run.dir=a,b",
     "hydra/launcher=basic,basic", "model=1,2", "seed=choice(1,2", "objective.beta=0.5,1e0",
 ]  # fmt: skip
 FLAGS = [[], ["--config-dir=mine"], ["--config-name=other", "--config-dir=mine"], ["-cd", "mine"], ["--run"]]
@@ -125,7 +127,9 @@ def hydras(arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> list[di
     record.__module__ = train.__name__
     monkeypatch.setattr(sys, "argv", ["vae", *arguments])
     try:
-        hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(record)()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that -m wins over hydra.mode=RUN
+            hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(record)()
     except (Exception, SystemExit):
         return None
     finally:
@@ -234,6 +238,9 @@ def test_what_hydra_shows_is_shown(
     hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")(train.job.__wrapped__)()
     wanted = capfd.readouterr().out
     GlobalHydra.instance().clear()
+    for handler in logging.getLogger().handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            logging.getLogger().removeHandler(handler)
     monkeypatch.setattr(sys, "argv", ["vae", *arguments])
     train.main()
     assert capfd.readouterr().out.replace("Setting JobRuntime:name=train\n", "") == wanted  # for each loader

@@ -3,10 +3,12 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, RangeSweep, Sweep
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep, Sweep, Transformer, TransformerType
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
@@ -24,6 +26,8 @@ from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_comma
 from vae.run.job import LATEST
 
 SEARCH = ("sweep=", "hydra/sweeper=")
+MOST_VALUES = 100_000
+"""Of one key of a grid."""
 """How an override begins that chooses a search."""
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
@@ -179,6 +183,24 @@ def _in_one_order(argument: str) -> str:
     if not isinstance(sweep, ChoiceSweep | RangeSweep) or not sweep.shuffle:
         return argument
     sweep.shuffle = False
-    values = list(parsed.sweep_string_iterator())
+    values = sweep_values(parsed)
     random.Random(argument).shuffle(values)
     return f"{parsed.get_key_element()}={','.join(values)}"
+
+
+def sweep_values(override: Override, transformer: TransformerType = Transformer.str) -> list[Any]:
+    """Each value of a plain sweep, by default as an override writes it. Raises UserError where they cannot be listed.
+
+    >>> sweep_values(OverridesParser.create().parse_override("seed=range(1,4)"))
+    ['1', '2', '3']
+    """
+    try:
+        values = list(islice(override.sweep_iterator(transformer), MOST_VALUES + 1))
+    except (HydraException, TypeError, ValueError, ArithmeticError) as error:
+        raise UserError(f"{override.input_line}: its values cannot be listed: {error}.") from error
+    if len(values) > MOST_VALUES:
+        raise UserError(
+            f"{override.input_line}: more than {MOST_VALUES:,} values. A grid has a job for each; a search (sweep=tpe) "
+            "draws from as many as there are."
+        )
+    return values

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.callbacks import Callbacks
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Transformer
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from vae.cli.arguments import SEARCH
+from vae.cli.arguments import SEARCH, sweep_values
 from vae.cli.claims import Asked, Multirun
 from vae.cli.composition import Composition
 from vae.cli.exits import announce, warn
@@ -52,8 +53,7 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
     multirun = Multirun(
         study=_study_from_time(composition, master), is_search=is_search, grid=grid, parts=(composition.loader, master)
     )
-    folder = Path(value_in(master, "hydra.sweep.dir"))
-    return Asked(folder, is_from_time(master, "hydra.sweep.dir"), multirun=multirun)
+    return Asked(_folder_of_multirun(master), is_from_time(master, "hydra.sweep.dir"), multirun=multirun)
 
 
 def _rehearse_jobs(
@@ -112,7 +112,8 @@ def _refuse_numbers_for_options(composition: Composition) -> None:
         options = composition.loader.get_group_options(override.key_or_group)
         if override.is_delete() or not (options or override.key_or_group in ("", "hydra")):
             continue
-        values = list(override.sweep_iterator()) if override.is_discrete_sweep() else [override.value()]
+        is_sweep = override.is_discrete_sweep()
+        values = sweep_values(override, Transformer.identity) if is_sweep else [override.value()]
         for value in values:
             names = value if isinstance(value, list) else [value]
             if not isinstance(value, dict) and not all(isinstance(name, str) for name in names):
@@ -129,6 +130,18 @@ def _plugin(master: DictConfig, kind: str) -> str:
             "python -m vae --info plugins lists them."
         )
     return name
+
+
+def _folder_of_multirun(master: DictConfig) -> Path:
+    """Where a multirun writes. Raises UserError where that depends on facts that Hydra has of its jobs alone."""
+    try:
+        return Path(str(OmegaConf.select(master, "hydra.sweep.dir")))
+    except OmegaConfBaseException as error:
+        raise UserError(
+            f"hydra.sweep.dir={master.hydra._get_node('sweep')._get_node('dir')._value()}: Hydra makes the folder of a "
+            "multirun before it knows of a job, so that ${hydra:...} has no value in it, nor in the study's name: give "
+            "the name itself, study=NAME."
+        ) from error
 
 
 def _study_from_time(composition: Composition, master: DictConfig) -> str | None:
@@ -173,7 +186,7 @@ def values_by_key(overrides: Sequence[Override]) -> dict[str, list[str]]:
 
 def _each_value(override: Override) -> list[str]:
     """A plain sweep as an override for each value. Raises UserError where there is none."""
-    values = [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+    values = [f"{override.get_key_element()}={value}" for value in sweep_values(override)]
     if not values:
         raise UserError(
             f"{override.input_line}: there is no value in it. A range ends before its stop, and glob(...) takes the "
