@@ -126,9 +126,9 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run=run", "k=0"), "k must be a whole number of samples, at least 1, but it is 0"),
+        (("run=run", "k=0"), "k must be at least 1, but it is 0"),
         (("run=run", "k=1.5"), "k must be a whole number of samples, at least 1, but it is 1.5"),
-        (("run=run", "nll_samples=-3"), "nll_samples must be at least 0 (off), but it is -3"),
+        (("run=run", "nll_samples=-3"), "nll_samples must be at least 0, but it is -3"),
         (("run=run", "samples=5"), "samples=5: no such key"),
         (("run=run", "verbose"), "verbose: KEY=VALUE is expected"),
         (("run=run", "split=tset"), "split: no such choice: tset"),

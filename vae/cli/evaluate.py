@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vae.cli.exits import announce, mistakes_explained
-from vae.config import describe, lookup, one_of
+from vae.config import check_number, describe, lookup, one_of
 from vae.config.schema import EvaluationConfig
 from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
@@ -114,16 +114,17 @@ def read_request(arguments: list[str]) -> "EvaluationRequest":
     given = _values(rest)
     if "k" in given:
         given.nll_samples = given.pop("k")
-        if type(given.nll_samples) is not int or given.nll_samples < 1:
+        if type(given.nll_samples) is not int:
             raise UserError(
                 f"vae-eval: k must be a whole number of samples, at least 1, but it is {given.nll_samples}."
             )
+        check_number("vae-eval: k", given.nll_samples, {"at_least": 1})
     split, device = (str(given.pop(key, default)) for key, default in (("split", "test"), ("device", "auto")))
     lookup(split, {name: name for name in SPLITS}, "split")
     try:
         settings: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationConfig), DEFAULTS, given))
     except OmegaConfBaseException as error:
-        raise UserError(f"vae-eval: {str(error).splitlines()[0]}") from error
+        raise UserError(f"vae-eval: {error.full_key}: {str(error).splitlines()[0]}") from error
     _check(settings)
     places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
     trust = replace(Trust.of_command(arguments), keys=())
@@ -137,8 +138,8 @@ def _check(settings: EvaluationConfig) -> None:
         value, choices = getattr(settings, field.name), field.metadata.get("choices", ())
         if choices and value not in choices:
             raise UserError(f"vae-eval: {field.name}: no such choice: {value}. {one_of(str(value), choices)}")
-    if settings.nll_samples < 0:
-        raise UserError(f"vae-eval: nll_samples must be at least 0 (off), but it is {settings.nll_samples}.")
+        if type(value) in (int, float):
+            check_number(f"vae-eval: {field.name}", value, field.metadata)
 
 
 def _values(words: list[str]) -> Any:

@@ -25,6 +25,7 @@ from vae.sweep.execution.engine import Executor
 from vae.sweep.execution.executors import WORKERS_START, crowding_text, executor_text, make_executor, uses_slots
 from vae.sweep.execution.outcome import Cause
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.setting_checks import check_bounds
 from vae.sweep.settings import PlainGrid, Sweeper
 from vae.sweep.study.place import FolderWatch
 from vae.sweep.terminal.log_file import log_file
@@ -146,10 +147,7 @@ def _setting_text(override: str) -> str:
 
 def _as_sweeper(program: HydraProgram, settings: PlainGrid, jobs: int) -> Sweeper:
     """The settings of executors for so many jobs that are to be run. Raises UserError."""
-    for name in ("n_jobs", "max_batch_size"):
-        value = getattr(settings, name)
-        if value is not None and value < 1:
-            raise UserError(f"hydra.sweeper.{name} must be at least 1, but it is {value}.")
+    check_bounds(settings)
     every = 1 if program.has_basic_launcher else settings.max_batch_size or jobs
     at_a_time = max(1, min(settings.n_jobs or every, jobs))
     return Sweeper(n_jobs=at_a_time, slots=at_a_time > 1, threads_key="trainer.threads")

@@ -1,7 +1,7 @@
 """The config of a run: its schema is registered with Hydra, its values are checked, and the result is typed."""
 
 from vae.config.addresses import refuse_password, without_passwords, without_secrets
-from vae.config.checks import check, check_study_name, remark
+from vae.config.checks import check, check_number, check_study_name, remark
 from vae.config.comparison import compare
 from vae.config.field_docs import describe
 from vae.config.names import elsewhere, lookup, make, one_of, raised

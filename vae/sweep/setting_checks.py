@@ -1,28 +1,46 @@
 """Every bound of the settings under `hydra.sweeper`, checked in one place."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from vae.config import one_of
+from vae.config import check_number, one_of
 from vae.errors import UserError
-from vae.sweep.settings import Sweeper
+from vae.nested import flatten
+from vae.sweep.settings import PlainGrid, Sweeper
 from vae.sweep.space.parameters import by_name
 
 _DUPLICATES = ("reuse", "reseed", "run")
-_AT_LEAST = {
-    "n_jobs": 1,
-    "n_trials": 1,
-    "max_retries": 0,
-    "same_error_limit": 1,
-    "max_failure_rate": 0,
-    "heartbeat_seconds": 0.1,
-    "grace_seconds": 0.2,
-    "storage_wait_seconds": 0,
-    "trial_timeout_seconds": 0.001,
-    "report_every_seconds": 0,
+_LONGEST_SECONDS = 2_000_000
+"""About 23 days: SQLite counts its patience in milliseconds, in 31 bits."""
+_BOUNDS: Mapping[str, Mapping[str, float]] = {
+    "n_jobs": {"at_least": 1, "at_most": 1_024},
+    "n_trials": {"at_least": 1},
+    "steps": {"at_least": 0},
+    "max_retries": {"at_least": 0},
+    "same_error_limit": {"at_least": 1},
+    "max_failure_rate": {"at_least": 0, "at_most": 1},
+    "heartbeat_seconds": {"at_least": 0.1, "at_most": _LONGEST_SECONDS},
+    "grace_seconds": {"at_least": 0.2, "at_most": _LONGEST_SECONDS},
+    "storage_wait_seconds": {"at_least": 0, "at_most": _LONGEST_SECONDS},
+    "trial_timeout_seconds": {"at_least": 0.001, "at_most": 1e8},
+    "report_every_seconds": {"at_least": 0, "at_most": _LONGEST_SECONDS},
+    "confirm.top": {"at_least": 0},
+    "confirm.seeds": {"at_least": 1},
+    "max_batch_size": {"at_least": 1},
 }
+_CANDIDATES = {"at_least": 0, "at_most": 100_000}
+_PARAMETER_BOUNDS: Mapping[str, Mapping[str, float]] = {
+    "seed": {"at_least": 0, "at_most": 2**32 - 1},  # NumPy's
+    "n_ei_candidates": _CANDIDATES,
+    "population_size": _CANDIDATES,
+    "popsize": _CANDIDATES,
+    "dividing_parameter": {"at_least": 1, "at_most": 100},  # the reference points grow with its powers
+}
+"""Of samplers and pruners, where a value beyond them would cost the machine or end in NumPy's error; other numbers of
+theirs are finite and no larger than a count can be, and what Optuna refuses besides is its own affair."""
 
 
 def checked_settings(config: DictConfig) -> Sweeper:
@@ -39,10 +57,7 @@ def checked_settings(config: DictConfig) -> Sweeper:
             raise UserError(f"hydra.sweeper.{name} must be {{key: ...}}, not {value!r}.")
     direction = config.hydra.sweeper.direction
     settings.direction = list(direction) if isinstance(direction, ListConfig) else str(direction)
-    for name, least in _AT_LEAST.items():
-        value = getattr(settings, name)
-        if value is not None and value < least:
-            raise UserError(f"hydra.sweeper.{name} must be at least {least}, but it is {value}.")
+    check_bounds(settings)
     if settings.duplicates not in _DUPLICATES:
         choices = one_of(settings.duplicates, _DUPLICATES)
         raise UserError(f"hydra.sweeper.duplicates: no such choice: {settings.duplicates}. {choices}")
@@ -54,3 +69,15 @@ def checked_settings(config: DictConfig) -> Sweeper:
             f"({settings.heartbeat_seconds:g}), or every trial looks dead."
         )
     return settings
+
+
+def check_bounds(settings: Sweeper | PlainGrid) -> None:
+    """Raises UserError for the first number of a sweeper's settings that is out of its bounds, those of the sampler and
+    the pruner included.
+    """
+    for name, value in flatten(asdict(settings)).items():
+        kind, _, parameter = name.partition(".")
+        if kind in ("sampler", "pruner") and type(value) in (int, float):
+            check_number(f"hydra.sweeper.{name}", value, _PARAMETER_BOUNDS.get(parameter, {}))
+        elif name in _BOUNDS and value is not None:
+            check_number(f"hydra.sweeper.{name}", value, _BOUNDS[name])
