@@ -133,6 +133,9 @@ def test_a_run_in_wandb_is_reopened_under_its_own_id(tmp_path):
         (("run=run", "verbose"), "verbose: KEY=VALUE is expected"),
         (("run=run", "split=tset"), "split: no such choice: tset"),
         (("run=run", "latents=perhaps"), "perhaps"),
+        (("run=run", "device=foo"), "device=foo cannot be used here"),
+        (("run=run", "device=meta"), "device=meta cannot be used here"),
+        (("run=run", "device=cuda:99"), "device=cuda:99 cannot be used here"),
         (("run=nowhere",), "no such file. Is this the folder of a run?"),
     ],
 )

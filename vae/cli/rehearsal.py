@@ -90,10 +90,10 @@ def shown_alone(arguments: Sequence[str]) -> list[str]:
 
 
 def _say_what_is_not_searched(overrides: Sequence[str], run: RunConfig) -> None:
-    """A line where a search was chosen without -m, which is what begins it; a resumed run repeats what was recorded."""
-    chosen = [each for each in overrides if each.startswith(SEARCH)]
+    """A line where a sweep was meant without -m, which is what begins it; a resumed run repeats what was recorded."""
+    chosen = [each for each in overrides if each.lstrip("+").startswith((*SEARCH, "hydra.sweeper."))]
     if chosen and not run.resume.folder:
-        warn(f"{' '.join(chosen)} without -m: this is one run, not a search. Add -m to begin the search.")
+        warn(f"{' '.join(chosen)} without -m: this is one run, not a sweep. Add -m to begin the sweep.")
 
 
 def _refuse_intervals(overrides: Sequence[Override]) -> None:

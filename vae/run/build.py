@@ -10,7 +10,6 @@ from vae.data import Splits
 from vae.errors import UserError
 from vae.evaluation import weighted_bound
 from vae.training import optimizers
-from vae.training.device import resolve_device
 from vae.training.judge import Judge
 from vae.training.learning_rate import lr_factor
 from vae.training.task import Passes, Task
@@ -75,17 +74,3 @@ def count_labels(splits: Splits) -> int:
     if len(labels) < 3:
         return 0
     return len(splits.train.classes or ()) or max(int(y.max()) + 1 for y in labels)
-
-
-def device_of(config: RunConfig) -> torch.device:
-    """The device that the config names. Raises UserError where it cannot be used on this machine."""
-    name = config.trainer.device
-    try:
-        device = resolve_device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"trainer.device={name} cannot be used here ({reason}). Choices: auto, cpu, cuda, cuda:N, mps."
-        ) from error
-    return device

@@ -21,7 +21,7 @@ from vae.run.images import check_same_images
 from vae.run.load import load_with_config
 from vae.states import RunState
 from vae.tracking.protocols import Tracker
-from vae.training.device import resolve_device
+from vae.training.device import usable_device
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,13 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
 
     The values are also written into the run's folder, and to its page in W&B if it has one. Raises UserError.
     """
-    folder, split = request.folder, request.split
+    folder, split, device = request.folder, request.split, usable_device(request.device, "device")
     model, config, state = load_with_config(folder, request.trust)
     config = replace(config, data=moved(config.data, request.places))
     splits = data_of(folder, config)
     check_same_images(folder, state, splits)
     settings = without_impossible(request, model, splits)
     check_measurable(settings, model, splits, split)
-    device = resolve_device(request.device)
     tracker, summary = reopened(folder, config, console), read_summary(folder)
 
     def track_picture(name: str, path: Path) -> None:

@@ -13,13 +13,13 @@ from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.errors import orderly_end
 from vae.evaluation import check_density, check_measurable
-from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels, device_of
+from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels
 from vae.run.images import check_same_images
 from vae.run.job import Job
 from vae.run.session import Session
 from vae.sweep.execution.cores import announced
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
-from vae.training.device import check_room, possible_sizes, threads_on, within_memory
+from vae.training.device import check_room, possible_sizes, threads_on, usable_device, within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
 
@@ -29,7 +29,7 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
 
     Returns the splits, on the CPU, and the device. Raises UserError, or StorageError for damaged files.
     """
-    splits, device = load_splits(config.data), device_of(config)
+    splits, device = load_splits(config.data), usable_device(config.trainer.device, "trainer.device")
     if config.resume.folder:
         file = config.resume.folder / CHECKPOINT_FILE
         state = read_checkpoint(file)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from vae.errors import OutOfMemoryError
+from vae.errors import OutOfMemoryError, UserError
 
 BYTES_PER_PARAMETER = 8
 """The least that training takes: a parameter and its gradient, in fp32."""
@@ -22,6 +22,19 @@ def resolve_device(name: str) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def usable_device(name: str, key: str) -> torch.device:
+    """The device of that name, `key` in the command. Raises UserError where it cannot be used on this machine."""
+    try:
+        device = resolve_device(name)
+        torch.empty(1, device=device).item()  # which the device `meta` has not
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{key}={name} cannot be used here ({reason}). Choices: auto, cpu, cuda, cuda:N, mps."
+        ) from error
+    return device
 
 
 def threads_on(device: torch.device) -> int:
