@@ -99,7 +99,7 @@ def _unknown_key(cause: ConfigAttributeError | ConfigKeyError) -> UserError:
         )
     chosen = parent._get_node("name") if "name" in known else None
     where = f"{group}={chosen}" if chosen is not None else group or "The config"
-    root: Any = OmegaConf.to_container(OmegaConf.create(dict(parent._get_root())), resolve=False)
+    root: Any = OmegaConf.to_container(parent._get_root(), resolve=False)
     keys = flatten({group: tree for group, tree in root.items() if group != "hydra"})
     return UserError(
         f"{cause.full_key}: no such key. {one_of(name, known, f'{where} has')}{elsewhere(name, known, keys)}"
