@@ -22,7 +22,7 @@ def test_one_run_a_grid_and_a_search(example):
     study = optuna.load_study(study_name="search", storage=f"sqlite:///{own.folder / 'multirun/search/study.db'}")
     assert len(study.trials) == 3
     assert set(study.trials[0].params) == {"model.latent_size", "+model.parameters.width", "optimizer.lr"}
-    assert "best val cross-entropy bound" in own.run(all_together, *SHORT)
+    assert "best val elbo" in own.run(all_together, *SHORT)
 
 
 @pytest.mark.parametrize("n_labels", [0, 4])

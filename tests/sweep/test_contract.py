@@ -122,7 +122,7 @@ def test_the_same_error_again_and_again_stops_the_sweep_when_all_is_recorded(pro
     output = swept(app, kind, "how='exits with 0'", "+x=interval(0,1)", "hydra.sweeper.same_error_limit=2", code=1)
     assert "2 trials in a row ended in the same exception" in output
     assert "SystemExit: 0" in output
-    assert app.states()[:2] == ["FAIL", "FAIL"]
+    assert app.states().count("FAIL") >= 2, "one that ran beside them may have been stopped"
 
 
 @EVERY

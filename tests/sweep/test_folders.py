@@ -24,6 +24,7 @@ UNTIL_STOPPED = SPHERE.replace(
     "    return",
     """    from hydra.core.hydra_config import HydraConfig
     from pathlib import Path
+    import signal
     place = Path(HydraConfig.get().runtime.output_dir)
     begun = (place / "begun").exists()
     (place / "begun").touch()
@@ -31,7 +32,7 @@ UNTIL_STOPPED = SPHERE.replace(
         raise RuntimeError("another folder")
     if not Path("stopped").exists() and HydraConfig.get().job.num == 1:
         Path("stopped").touch()
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
     return""",
 )
 

@@ -67,6 +67,8 @@ def _unreadable(error: OverrideParseException) -> UserError:
 
 
 def _unresolved(error: InterpolationResolutionError) -> UserError:
+    if missing := re.search(r"Missing mandatory value: ([\w.]+?)\.?$", str(error), re.M):
+        return UserError(f"{missing[1]}: a value is missing.")
     variable = re.search(r"Environment variable '(.*)' not found", str(error))
     reason = _without_places(error).rstrip(".")
     if variable:

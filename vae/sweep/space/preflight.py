@@ -88,6 +88,8 @@ class Preflight:
                     self.check(seen)
         except UserError as error:
             raise UserError(f"{error} That is at {' '.join(overrides_of(values))}. No study was created.") from error
+        except _COMPOSE_ERRORS as error:  # a value that is known in a job alone, such as that of hydra.sweep.subdir
+            raise _not_composable(" ".join(overrides_of(values)), error) from error
 
     def _diagnosis(self, values: Mapping[str, Any], error: Exception) -> UserError:
         """Which key it was: each is composed alone with the groups that were chosen."""

@@ -1,5 +1,6 @@
 """The start of a run in W&B: online where that is wanted and possible, else offline. All that may raise is here."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -104,7 +105,7 @@ def _start_online(wandb: Any, request: Start) -> tuple[Any, str | None]:
     tear_down()
     for empty in set(parts_below(request.place.folder)) - before:
         shutil.rmtree(empty, ignore_errors=True)
-    what = "the server refuses the key" if "401" in reason or "403" in reason else "no server"
+    what = "the server refuses the key" if re.search(r"\b40[13]\b", reason) else "no server"  # no part of a port
     return None, f"{what} ({reason}); this run continues offline"
 
 
