@@ -32,6 +32,9 @@ from vae.sweep.space.distributions import chosen, finite_values
 from vae.sweep.space.space import read_space
 
 BASE = ["data=digits", "tracking=none", "study=s", "hydra.run.dir=r"]
+OF_A_JOB = "study=${hydra:runtime.choices.model}"
+"""Names the folder of a multirun by what is known in a job alone: Hydra fails in the midst of it, or, where a process
+has run a job before, takes the facts of that."""
 OWN = "model=own model.name=nets:net"
 SINGLE: list[str | tuple[str]] = [
     # basic overrides, with each prefix
@@ -60,7 +63,7 @@ SINGLE: list[str | tuple[str]] = [
     "notes=${seed}", "notes=a${seed}b${model.latent_size}", "notes=${.seed}", "notes=${model[latent_size]}",
     "notes=${nope}", "notes=${hydra:runtime.cwd}", "notes='${hydra:runtime.cwd}/x'", "notes=${hydra:job.name}",
     "notes=${hydra:job.num}", "notes=${hydra:runtime.output_dir}", "notes=${hydra:mode}", "notes=${hydra:sweep.dir}",
-    "notes=${hydra:runtime.choices.model}", "study=${hydra:runtime.choices.model}", "notes=${oc.env:HOME}",
+    "notes=${hydra:runtime.choices.model}", OF_A_JOB, "notes=${oc.env:HOME}",
     "notes=${oc.env:NOT_SET,none}", "notes=${oc.env:NOT_SET}", "notes=${now:%Y}", "notes=${oc.select:seed}",
     "notes=${oc.decode:'3'}", "notes=${nope:1}", "notes=${", "model.latent_size=${data.batch_size}",
     "+hydra.job.env_set.MINE=bar notes=${oc.env:MINE}",
@@ -166,7 +169,8 @@ def ours(
 def cases() -> list[tuple[str, ...]]:
     flags = itertools.cycle(FLAGS)
     rows = [(form, []) for form in SINGLE] + [(form, ["-m"]) for form in SWEEPS] + [(form, []) for form in SWEEPS[::9]]
-    rows += [(form, ["-m"]) for i, form in enumerate(SINGLE) if i % 3 == 0 or "${" in form or "hydra" in form]
+    again = [form for i, form in enumerate(SINGLE) if i % 3 == 0 or "${" in form or "hydra" in form]
+    rows += [(form, ["-m"]) for form in again if form != OF_A_JOB]
     table = []
     for form, multirun in rows:
         words = form if isinstance(form, tuple) else form.split(" ")
@@ -175,6 +179,13 @@ def cases() -> list[tuple[str, ...]]:
             options = ["--config-dir=mine"]
         table.append((*options, *multirun, *BASE, *words))
     return table
+
+
+def test_a_multirun_is_not_named_by_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"hydra.sweep.dir.*before it knows of a job"):
+        ours(["-m", *BASE, OF_A_JOB, "seed=1,2"], monkeypatch)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("arguments", cases(), ids=lambda each: " ".join(w for w in each if w not in BASE))

@@ -58,7 +58,7 @@ CASES = {
     "a word for a number": (["model.rate=choice(0.1,fast)"], "model.rate: the space is choice(0.1,fast)"),
     "empty space": ([], "the search space is empty"),
     "beyond the program's own check": (["model.size=range(0,9)", "hydra.sweeper.check=app:check"], "at model.size=0"),
-    "no slots": (["hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs must be at least 1, but it is 0."),
+    "no slots": (["hydra.sweeper.n_jobs=0"], "hydra.sweeper.n_jobs must be at least 1 and at most 1,024, but it is 0."),
     "direction": (["hydra.sweeper.direction=up"], "no such choice: up. Choices: maximize, minimize."),
     "sampler": (["hydra/sweeper/sampler=tep"], "tpe"),
     "sampler by name": (["hydra.sweeper.sampler.name=tep"], "Choices: brute_force, cmaes, gp, grid"),

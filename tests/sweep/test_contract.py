@@ -93,6 +93,8 @@ def check_ends(app, expected) -> None:
 def test_every_end_of_a_job_is_its_trials_own(program, kind):
     app = program(ENDINGS, CONFIG)
     ways = ["float", *FEW] if kind.is_slow else list(ENDS)
+    if kind.name == "slots":  # a value that is none stops a sweep until a trial has succeeded
+        swept(app, kind, choices(ways), "hydra.sweeper.n_trials=1")
     output = swept(app, kind, choices(ways), f"hydra.sweeper.n_jobs={10 if kind.is_slow else 2}")
     check_ends(app, {way: ENDS[way] for way in ways})
     assert "Traceback" not in output

@@ -197,7 +197,7 @@ def sweep_values(override: Override, transformer: TransformerType = Transformer.
     try:
         values = list(islice(override.sweep_iterator(transformer), MOST_VALUES + 1))
     except (HydraException, TypeError, ValueError, ArithmeticError) as error:
-        raise UserError(f"{override.input_line}: its values cannot be listed: {error}.") from error
+        raise UserError(f"{override.input_line}: its values cannot be listed: {str(error).splitlines()[0]}.") from error
     if len(values) > MOST_VALUES:
         raise UserError(
             f"{override.input_line}: more than {MOST_VALUES:,} values. A grid has a job for each; a search (sweep=tpe) "
