@@ -54,6 +54,13 @@ def _forget_log_handlers() -> Iterator[None]:
             root.setLevel(level)
 
 
+@pytest.fixture(autouse=True)
+def _forget_full_errors() -> Iterator[None]:
+    """A command in this process asks Hydra for whole errors; what the next test starts must not inherit that."""
+    yield
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+
+
 @pytest.fixture
 def vae(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Runs `python -m vae ARGUMENTS` in this process, in an empty folder: exit code, stdout, stderr."""

@@ -162,7 +162,6 @@ KILLED = dict.fromkeys(("leaves", "leaves well", "killed"), ("FAIL", "lost", "")
 FEW = [
     "own number",
     "moves away",
-    "forks",
     "no pickle",
     "infinite",
     "raises",
