@@ -6,30 +6,19 @@ from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
+from hydra_plugins.vae_optuna.handover import Handover
 from vae.sweep import options, settings
 
 
-class OptunaSweeper(Sweeper):
+class OptunaSweeper(Handover):
     """Hands over to vae.sweep.sweeper; optuna is not imported before a sweep begins."""
-
-    def __init__(self, **options: Any) -> None:
-        self.options = options
-        self.context: HydraContext | None = None
-        self.task: TaskFunction | None = None
-        self.config: DictConfig | None = None
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.context, self.task, self.config = hydra_context, task_function, config
 
     def sweep(self, arguments: list[str]) -> Any:
         from vae.report.live import LiveReport
         from vae.sweep.sweeper import sweep
 
-        assert self.context is not None and self.task is not None and self.config is not None  # noqa: PT018
         return sweep(self.context, self.task, self.config, arguments=arguments, open_report=LiveReport)
 
 

@@ -26,9 +26,9 @@ from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_comma
 from vae.run.job import LATEST
 
 SEARCH = ("sweep=", "hydra/sweeper=")
+"""How an override begins that chooses a search."""
 MOST_VALUES = 100_000
 """Of one key of a grid."""
-"""How an override begins that chooses a search."""
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
 
 

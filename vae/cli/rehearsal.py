@@ -17,7 +17,7 @@ from vae.cli.exits import announce, warn
 from vae.cli.grids import GridJobs
 from vae.config import RunConfig, one_of, typed
 from vae.config.command_line import split_options
-from vae.config.composed import as_in_job, is_from_time, recorded_overrides, value_in
+from vae.config.composed import as_in_job, group_options, is_from_time, recorded_overrides, value_in
 from vae.errors import UserError
 from vae.nested import bare
 from vae.sweep.space.composer import Composer
@@ -61,7 +61,7 @@ def _rehearse_jobs(
 ) -> None:
     """Prepares the jobs that stand for all; of a search the first, since it checks its own space."""
     choices = values_by_key(overrides)
-    groups = [key for key, values in choices.items() if len(values) > 1 and _options(composition, key)]
+    groups = [key for key, values in choices.items() if len(values) > 1 and group_options(composition.loader, key)]
     composer = Composer(HydraContext(composition.loader, Callbacks()), master)
     for setting in covering(choices, groups):
         _prepared(composer(list(setting.values())), number=0)
@@ -69,11 +69,6 @@ def _rehearse_jobs(
             return
     if line := unchecked(choices, groups):
         warn(line)
-
-
-def _options(composition: Composition, key: str) -> list[str]:
-    """The options of a config group; none for a key."""
-    return composition.loader.get_group_options(bare(key).partition("@")[0])
 
 
 def shown_alone(arguments: Sequence[str]) -> list[str]:

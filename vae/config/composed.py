@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override, setup_globals
 from hydra.errors import ConfigCompositionException, HydraException
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vae.errors import UserError
+from vae.nested import bare
 
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 """What `composing` raises for a config that cannot be composed."""
@@ -47,6 +49,11 @@ def recorded_overrides(node: Any) -> list[str]:
     """Hydra's record of overrides, each as it was given: read one by one, their interpolations would be resolved."""
     lines: Any = OmegaConf.to_container(node, resolve=False)
     return [str(line) for line in lines]
+
+
+def group_options(loader: ConfigLoader, key: str) -> list[str]:
+    """The options of the config group that an override's key names; none where it names no group."""
+    return loader.get_group_options(bare(key).partition("@")[0])
 
 
 def value_in(config: DictConfig, key: str) -> str:

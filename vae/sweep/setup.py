@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import BaseDistribution
 
 from vae.config import check_study_name, refuse_password, without_passwords
-from vae.config.composed import task_config
+from vae.config.composed import group_options, task_config
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.execution.executors import refuse_unreachable
@@ -158,7 +158,7 @@ def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tu
 def _groups(program: HydraProgram, space: Space) -> list[str]:
     """The swept keys that are config groups."""
     loader = program.context.config_loader
-    return [key for key in space.params if loader.get_group_options(bare(key).partition("@")[0])]
+    return [key for key in space.params if group_options(loader, key)]
 
 
 def _params(settings: Sweeper) -> Mapping[str, Any]:
