@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,16 +21,52 @@ class Result:
         return f"exit code {self.code}\n{self.out}\n{self.err}"
 
 
-def start(folder: Path, *arguments: str, **env: str) -> "subprocess.Popen[str]":
+class Process(subprocess.Popen[str]):
+    """A process whose output is read while a test waits for something else: it stops at a pipe that is full (64 KiB).
+
+    Args:
+        words: the command.
+        folder: where it runs.
+        env: its whole environment.
+        together: errors are part of the output.
+        own_session: signals of the terminal do not reach it.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        env: Mapping[str, str],
+        together: bool = False,
+        own_session: bool = False,
+    ) -> None:
+        errors = subprocess.STDOUT if together else subprocess.PIPE
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
+        super().__init__(words, cwd=folder, env=env, start_new_session=own_session, **pipes)
+        self._texts = ["", ""]
+        streams = [stream for stream in (self.stdout, self.stderr) if stream]
+        self._readers = [threading.Thread(target=self._read, args=pair, daemon=True) for pair in enumerate(streams)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, index: int, stream: IO[str]) -> None:
+        with stream:
+            self._texts[index] = stream.read()
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """All output and errors, once nobody can write any more; `input` is not taken."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for reader in self._readers:
+            reader.join(None if deadline is None else max(deadline - time.monotonic(), 0))
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.wait(None if deadline is None else max(deadline - time.monotonic(), 0.1))
+        return self._texts[0], self._texts[1]
+
+
+def start(folder: Path, *arguments: str, **env: str) -> Process:
     """`python -m vae ARGUMENTS` as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "vae", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**env),
-    )
+    return Process([sys.executable, "-m", "vae", *arguments], folder, environment(**env))
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from support import environment, summary_of
+from support import Process, environment, summary_of
 
 from vae.run.folder import read_command
 from vae.sweep.study.storage import sqlite_address
@@ -56,19 +56,12 @@ def lab(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(folder: Path, words: list[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "vae", *words],
-        cwd=folder,
-        env=environment(COLUMNS="200", WIDTH="16"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def start(folder: Path, words: list[str]) -> Process:
+    command = [sys.executable, "-m", "vae", *words]
+    return Process(command, folder, environment(COLUMNS="200", WIDTH="16"), together=True, own_session=True)
 
 
-def interrupted(process: "subprocess.Popen[str]", folder: Path, pattern: str) -> str:
+def interrupted(process: Process, folder: Path, pattern: str) -> str:
     """What a command prints that gets Ctrl-C as soon as there is a file of this pattern with something in it."""
     while not any(path.stat().st_size for path in folder.glob(pattern)):
         assert process.poll() is None, process.communicate()[0]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from support import ROOT, Process
 
 SPHERE = """
 import hydra
@@ -61,18 +60,11 @@ class Program:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("HYDRA", "VAE_"))}
         return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONWARNINGS": "error", **variables}
 
-    def start(self, *arguments: str, multirun: bool = True, **variables: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, multirun: bool = True, **variables: str) -> Process:
         """The sweep as a process, in a process group of its own; without a report, which other tests look at."""
         quiet = ["hydra.sweeper.report_every_seconds=null"] if multirun else []
-        return subprocess.Popen(
-            [sys.executable, *self.command, *(["-m"] if multirun else []), *quiet, *arguments],
-            cwd=self.folder,
-            env=self.environment(**variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        command = [sys.executable, *self.command, *(["-m"] if multirun else []), *quiet, *arguments]
+        return Process(command, self.folder, self.environment(**variables), together=True, own_session=True)
 
     def run(self, *arguments: str, code: int = 0, timeout: float = 120, multirun: bool = True, **variables: str) -> str:
         """Its output; the exit code must be `code`."""

@@ -4,10 +4,9 @@ import ast
 from collections.abc import Iterator
 
 import pytest
+from support import ROOT
 
 from vae.sweep import attributes
-
-from .conftest import ROOT
 
 NAMED = {value for name, value in vars(attributes).items() if name.isupper()}
 WRITERS = ("set_user_attr", "set_trial_user_attr", "set_attrs", "note", "finish", "enqueue", "enqueue_trial")

@@ -4,8 +4,8 @@ import os
 import textwrap
 
 import pytest
+from support import ROOT
 
-from .conftest import ROOT
 from .published import SPHERE, SPHERE_CONFIG
 
 MODULES = {

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from imports import module_in, name_of, names_in
-
-from .conftest import ROOT
+from support import ROOT
 
 FLOORS = (
     ("attributes", "settings", "options"),

@@ -16,6 +16,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import TrialState, create_trial
+from support import ROOT
 
 from vae.errors import UnreachableError
 from vae.sweep.attributes import LEASE, LOST, QUEUED
@@ -28,7 +29,6 @@ from vae.sweep.study.patience import Away, Waiting
 from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import database_patience, open_storage
 
-from .conftest import ROOT
 from .test_resume import CONFIG, TRAINING, check_complete, wait_for_steps
 
 

@@ -9,8 +9,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-from .conftest import ROOT, SPHERE, SPHERE_CONFIG, Program
+from .conftest import SPHERE, SPHERE_CONFIG, Program
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 

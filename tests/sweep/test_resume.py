@@ -79,7 +79,6 @@ def kill_group(process: subprocess.Popen, how: int) -> None:
     """The sweep alone: its workers must notice by themselves."""
     os.kill(process.pid, how)
     process.wait(30)
-    process.stdout.close()
 
 
 def wait_for(process: subprocess.Popen, path) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import optuna
 import pytest
 import yaml
+from support import ROOT, Process
 
 from vae.text import measured_text
 
-ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["hydra.sweeper.report_every_seconds=null"]
 """Reports are looked at elsewhere."""
 SMALL = ["data=digits", "model.hidden_size=choice(16,32)", "model.latent_size=range(2,6)", "data.batch_size=256"]
@@ -28,16 +27,10 @@ class Vae:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "vae", *arguments, *(QUIET if "-m" in arguments else [])],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "WANDB_MODE": "offline"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+    def start(self, *arguments: str) -> Process:
+        command = [sys.executable, "-m", "vae", *arguments, *(QUIET if "-m" in arguments else [])]
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "WANDB_MODE": "offline"}
+        return Process(command, self.folder, env, together=True, own_session=True)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         process = self.start(*arguments)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import environment
+from support import Process, environment
 from wandb_server import ENTITY, Run, WandbServer
 
 from vae.errors import UserError
@@ -27,15 +27,9 @@ def server() -> Iterator[WandbServer]:
         yield running
 
 
-def start(folder: Path, server: WandbServer, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "vae", *arguments],
-        cwd=folder,
-        env=environment(**server.env, COLUMNS="200"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, server: WandbServer, *arguments: str) -> Process:
+    command = [sys.executable, "-m", "vae", *arguments]
+    return Process(command, folder, environment(**server.env, COLUMNS="200"))
 
 
 def vae(folder: Path, server: WandbServer, *arguments: str) -> tuple[str, str]:
