@@ -349,6 +349,23 @@ def test_a_pass_visits_every_image_once_with_its_label(batch_size: int) -> None:
         assert (y.tolist() == list(range(n))) == (generator is None)
 
 
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("piece_bytes", [1, 4 * 4 * 7 * 3, 2**20])
+def test_batches_do_not_depend_on_how_many_are_made_ahead(
+    dynamic: bool, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split = data.Split(torch.arange(200, dtype=torch.uint8).view(50, 1, 2, 2), torch.arange(50))
+    monkeypatch.setattr("vae.data.batches.PIECE_BYTES", piece_bytes)
+    generator, alone = (torch.Generator().manual_seed(0) for _ in range(2))
+    order = torch.randperm(50, generator=alone)
+    for (x, y), rows in zip(Batches(split, 7, generator, dynamic), order.split(7), strict=True):
+        grey = to_float(split.images[rows])
+        assert torch.equal(x, torch.bernoulli(grey, generator=alone) if dynamic else grey)
+        assert y is not None
+        assert torch.equal(y, rows)
+    assert torch.equal(generator.get_state(), alone.get_state())
+
+
 def test_to_float_is_the_grey_value() -> None:
     assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0.0, 1.0]
 

@@ -36,6 +36,57 @@ def test_the_fast_optimizer_follows_the_plain_one(name: str) -> None:
     assert weights[0].abs().max() < 1
 
 
+def trained(
+    name: str, steps: int, quick: bool, watch: bool = False
+) -> tuple[torch.optim.Optimizer, list[torch.Tensor], int]:
+    """An optimizer with two groups after some steps, its weights, and how often a hook was told of a step.
+
+    One weight has no gradient in the first step and in the fourth, and the learning rate falls.
+    """
+    torch.manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((5, 7), (7,), (40, 30))]
+    optimizer = optimizers.build(
+        settings_of("optimizer", {"name": name, "weight_decay": 0.1, **SETTINGS[name]}), weights[:2]
+    )
+    optimizer.add_param_group({"params": weights[2:], "lr": 0.1})
+    told: list[object] = []
+    if watch:
+        optimizer.register_step_post_hook(lambda *_: told.append(1))
+    for epoch in range(2):
+        step = optimizers.step_of(optimizer) if quick else optimizer.step
+        for i in range(steps):
+            optimizer.param_groups[0]["lr"] = 0.1 / (1 + epoch * steps + i)
+            for weight in weights:
+                weight.grad = torch.randn_like(weight)
+            weights[1].grad = None if i in (0, 3) else weights[1].grad
+            step()
+    return optimizer, weights, len(told)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_quick_step_is_the_optimizers_own_bit_for_bit(name: str, steps: int) -> None:
+    (quick, weights, _), (own, expected, _) = trained(name, steps, quick=True), trained(name, steps, quick=False)
+    assert all(torch.equal(a, b) for a, b in zip(weights, expected, strict=True))
+    a, b = quick.state_dict(), own.state_dict()
+    assert a["param_groups"] == b["param_groups"]
+    assert a["state"].keys() == b["state"].keys()
+    for i, state in a["state"].items():
+        assert all(
+            torch.equal(torch.as_tensor(state[k]), torch.as_tensor(b["state"][i][k])) for k in state | b["state"][i]
+        )
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "sgd"])
+def test_other_optimizers_keep_their_own_step(name: str) -> None:
+    optimizer = trained(name, 1, quick=False)[0]
+    assert optimizers.step_of(optimizer) == optimizer.step
+
+
+def test_a_hook_is_told_of_each_step() -> None:
+    assert trained("adam", 6, quick=True, watch=True)[2] == 12
+
+
 def test_an_unknown_optimizer_lists_the_choices() -> None:
     with pytest.raises(UserError, match="optimizer.name: no such choice: adm. .*Did you mean adam"):
         optimizers.build(settings_of("optimizer", {"name": "adm"}), [])

@@ -19,9 +19,10 @@ from vae.objectives import Terms
 from vae.tracking.protocols import Reporter, Tracker
 from vae.training.checkpoint import Store
 from vae.training.device import autocast_for
+from vae.training.optimizers import step_of
 from vae.training.progress import Averages, Progress
 from vae.training.task import Task
-from vae.training.validation import zero_sums
+from vae.training.validation import widest
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def train_epoch(
     model.train()
     parameters = list(model.parameters())
     device = parameters[0].device
-    sums, images = zero_sums(device), 0
+    update, kept = step_of(optimizer), [torch.empty(3, 0, device=device)]
     for i, (x, y) in enumerate(batches):
         step.before(i)
         eps = torch.randn(step.samples, len(x), model.noise_size, generator=generator, device=device)
@@ -137,10 +138,11 @@ def train_epoch(
         terms.loss.mean().backward()  # type: ignore[no-untyped-call]
         if step.clip_grad_norm:
             torch.nn.utils.clip_grad_norm_(parameters, step.clip_grad_norm)
-        optimizer.step()
-        sums += torch.stack([term.detach().sum() for term in terms])
-        images += len(x)
-    return Averages(*(sums / images).tolist())
+        update()
+        with torch.no_grad():
+            kept.append(torch.stack(terms))
+    of_images = torch.cat(kept, 1)
+    return Averages(*(of_images.sum(1, dtype=widest(device)) / of_images.shape[1]).tolist())
 
 
 def _require_finite(row: Mapping[str, float], where: str) -> None:

@@ -44,7 +44,8 @@ def evaluate_with_errors(model: VAE, split: Split, batch_size: int = 1000) -> tu
     be; two models on the same images differ by less than that, because the images are the same.
     """
     model.eval()
-    sums, of_images = zero_sums(split.images.device), []
+    device = split.images.device
+    sums, of_images = torch.zeros(3, dtype=widest(device), device=device), []
     for x, y, eps in with_fixed_noise(model, split, batch_size):
         terms = torch.stack([term.to(sums.dtype) for term in Elbo()(model, x, eps, y)])
         sums += torch.stack([term.sum() for term in terms])
@@ -54,6 +55,6 @@ def evaluate_with_errors(model: VAE, split: Split, batch_size: int = 1000) -> tu
     return Averages(*(sums / n).tolist()), Averages(*(spread / math.sqrt(n)).tolist())
 
 
-def zero_sums(device: torch.device) -> Tensor:
-    """Sums of loss, distortion and rate, in the widest type that the device has."""
-    return torch.zeros(3, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+def widest(device: torch.device) -> torch.dtype:
+    """The widest type of numbers that the device has, in which sums over images are taken."""
+    return torch.float32 if device.type == "mps" else torch.float64
