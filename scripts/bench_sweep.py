@@ -1,4 +1,5 @@
-"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth]`; without a name, all of them.
+"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth] [border]`; all of them
+without a name.
 
 On a noisy machine only ratios within one run count.
 """
@@ -186,7 +187,41 @@ def _ask_and_tell(ledger: "Ledger", keys: Sequence[str]) -> float:  # noqa: F821
     return time.perf_counter() - began
 
 
-BENCHMARKS: dict[str, Callable[[Path], None]] = {"idle": idle, "overhead": overhead, "ways": ways, "growth": growth}
+def border(folder: Path) -> None:
+    """Complete trials among the first 20, mean (least) of 10 seeds: maximise x in (-5, 5), where x > 1 raises."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    print(f"  {'':8}{'failures told':>16}{'not told':>16}")
+    for sampler in ("tpe", "gp", "cmaes", "nsga2", "random"):
+        cells = []
+        for cause in ("error", "lost"):  # samplers are not told what was lost
+            counts = [_complete_beside_border(sampler, seed, cause) for seed in range(10)]
+            cells.append(f"{statistics.mean(counts):.1f} ({min(counts)})")
+        print(f"  {sampler:8}" + "".join(f"{cell:>16}" for cell in cells))
+
+
+def _complete_beside_border(sampler: str, seed: int, cause: str) -> int:
+    from vae.sweep.attributes import CAUSE, STARTS
+    from vae.sweep.space.samplers import make_sampler
+    from vae.sweep.space.space import read_space
+
+    space = read_space({"x": "interval(-5,5)"}, [])
+    study = optuna.create_study(direction="maximize", sampler=make_sampler({"name": sampler, "seed": seed}, space))
+    for _ in range(20):
+        trial = study.ask()
+        x = trial.suggest_float("x", -5, 5)
+        trial.set_user_attr(STARTS, 1)
+        trial.set_user_attr(CAUSE, cause)
+        study.tell(trial, x if x <= 1 else None, TrialState.COMPLETE if x <= 1 else TrialState.FAIL)
+    return sum(trial.state == TrialState.COMPLETE for trial in study.trials)
+
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {
+    "idle": idle,
+    "overhead": overhead,
+    "ways": ways,
+    "growth": growth,
+    "border": border,
+}
 
 
 def main() -> None:

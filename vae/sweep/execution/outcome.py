@@ -101,7 +101,7 @@ def outcome_of_error(error: BaseException) -> Outcome:
     if isinstance(error, (Pruned, TrialPruned)):
         return Outcome(Cause.PRUNED, reason=str(error))
     if isinstance(error, (NonFiniteError, FloatingPointError)):
-        return Outcome(Cause.NON_FINITE, reason=str(error), details=details, exit_code=code)
+        return Outcome(Cause.NON_FINITE, reason=str(error) or reason, details=details, exit_code=code)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return Outcome(Cause.OUT_OF_MEMORY, reason=reason, details=details, exit_code=code)
     if isinstance(error, UnreachableError):

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.errors import UserError
 from vae.sweep.space.distributions import finite_values
+from vae.sweep.space.experience import Experience
 from vae.sweep.space.parameters import PRUNER_CLASSES, SAMPLER_CLASSES, name_and_parameters
 from vae.sweep.space.space import Space
 
@@ -22,6 +23,13 @@ EXHAUSTIVE = ("grid", "brute_force")
 """Samplers that run every combination once."""
 _ONE_SEQUENCE = ("grid", "qmc")
 """Samplers that walk through one sequence, which the seed fixes as a whole."""
+_FAILURES_TOLD = {"tpe": 9.0, "gp": math.inf, "nsga2": math.inf, "nsga3": math.inf}
+"""How many failed trials a sampler is told of for each success. TPE takes the best tenth of all trials for good ones,
+which must not be filled up with failures. CMA-ES is told of none: where a whole generation fails it loses its way."""
+_REDRAWS = ("tpe", "cmaes", "nsga2", "nsga3")
+"""Samplers whose model draws at random. That of a Gaussian process knows the border, and takes long to draw."""
+_DRAWS = 8
+"""How often a sampler draws where the trial that is nearest to what it has drawn has failed."""
 
 
 class NumberedSampler(BaseSampler):
@@ -30,36 +38,52 @@ class NumberedSampler(BaseSampler):
     A sampler with a plain seed begins its sequence anew in every session: a resumed or a second, concurrent sweep
     would suggest the first trials once more.
 
+    It does not see the study itself, but what `Experience` makes of it.
+
     Args:
         build: seed -> Optuna's sampler.
         seed: seed of the search; None: a new search every time.
-        renew: build the sampler anew for each trial, with a seed of its own.
-        stops: the sampler asks the study to stop, which is possible only inside `Study.optimize`. It is not allowed
-            to: the engine counts combinations itself.
+        name: its own, by which the tables above know it.
     """
 
-    def __init__(self, build: Callable[[int | None], BaseSampler], seed: int | None, renew: bool, stops: bool) -> None:
-        self._build, self._seed, self._stops = build, seed, stops
-        self._renew = renew and seed is not None
+    def __init__(self, build: Callable[[int | None], BaseSampler], seed: int | None, name: str) -> None:
+        self._build, self._seed, self._redraws = build, seed, name in _REDRAWS
+        self._renew = name not in _ONE_SEQUENCE and seed is not None
+        # These ask the study to stop, which is possible only inside Study.optimize: the engine counts combinations.
+        self._stops = name in EXHAUSTIVE
+        self._experience = Experience(_FAILURES_TOLD.get(name, 0.0))
         self._inner = build(seed)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._reseed(trial)
+        self._inner.before_trial(self._experience.of(study), trial)
+
+    def _reseed(self, trial: FrozenTrial, draw: int = 0) -> None:
         if self._renew and self._seed is not None:
-            self._inner = self._build((self._seed * 1_000_003 + trial.number) % 2**32)
-        self._inner.before_trial(study, trial)
+            self._inner = self._build((self._seed * 1_000_003 + trial.number + draw * 2_654_435_761) % 2**32)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._inner.infer_relative_search_space(study, trial)
+        return self._inner.infer_relative_search_space(self._experience.of(study), trial)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self._inner.sample_relative(study, trial, search_space)
+        seen = self._experience.of(study)
+        drawn = self._inner.sample_relative(seen, trial, search_space)
+        if not self._experience.has_border(study) or (drawn and not self._redraws):
+            return drawn
+        for draw in range(1, _DRAWS):  # before a model takes over, each key is drawn alone: here they are seen together
+            drawn = drawn or {k: self._inner.sample_independent(seen, trial, k, d) for k, d in search_space.items()}
+            if not self._experience.is_beside_failure(study, drawn, search_space):
+                break
+            self._reseed(trial, draw)
+            drawn = self._inner.sample_relative(seen, trial, self._inner.infer_relative_search_space(seen, trial))
+        return drawn
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+        return self._inner.sample_independent(self._experience.of(study), trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         if not self._stops:
@@ -95,7 +119,7 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
             return SAMPLER_CLASSES[name](seed=seed, **parameters)
 
     return _checked(
-        lambda: NumberedSampler(build=build, seed=seed, renew=name not in _ONE_SEQUENCE, stops=name in EXHAUSTIVE),
+        lambda: NumberedSampler(build=build, seed=seed, name=name),
         f"hydra/sweeper/sampler={name}",
     )
 
