@@ -121,32 +121,37 @@ def timed(epoch: Epoch) -> tuple[float, float]:
     return time.perf_counter() - started, loss
 
 
-def command(*arguments: str, folder: Path) -> tuple[float, float]:
-    """Seconds that `python -m vae ARGUMENTS` takes, and its largest resident memory in MB."""
-    started = time.time()
-    process = subprocess.Popen([sys.executable, "-m", "vae", *arguments], cwd=folder, stdout=subprocess.DEVNULL)
+def command(*arguments: str, folder: Path) -> tuple[float, float, float]:
+    """Seconds that `python -m vae ARGUMENTS` takes, those of them after its last line, and its largest memory in MB."""
+    started = last = time.time()
+    process = subprocess.Popen([sys.executable, "-m", "vae", *arguments], cwd=folder, stdout=subprocess.PIPE)
+    assert process.stdout
+    for _ in process.stdout:
+        last = time.time()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, arguments
-    return time.time() - started, usage.ru_maxrss / 1024
+    ended = time.time()
+    return ended - started, ended - last, usage.ru_maxrss / 1024
 
 
 def start_up(data: str, repetitions: int) -> dict[str, float]:
-    """Median seconds of --help and until the first step's metrics are on disk; the largest memory of an epoch."""
-    help_seconds, first_step_seconds, memory = [], [], []
+    """Median seconds of --help, to the first metrics on disk, and after the last line; the memory of an epoch."""
+    help_seconds, first_step_seconds, end_seconds = [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i in range(repetitions):
             help_seconds.append(command("--help", folder=folder)[0])
             one = (f"data={data}", "tracking=none", "trainer.epochs=1")
             before = time.time()
-            command(*one, "data.train_images=128", f"hydra.run.dir=first{i}", folder=folder)
+            end_seconds.append(command(*one, "data.train_images=128", f"hydra.run.dir=first{i}", folder=folder)[1])
             first_step_seconds.append((folder / f"first{i}/metrics.jsonl").stat().st_mtime - before)
-        memory.append(command(*one, "hydra.run.dir=memory", folder=folder)[1])
+        memory = command(*one, "hydra.run.dir=memory", folder=folder)[2]
     return {
         "help_seconds": statistics.median(help_seconds),
         "first_step_seconds": statistics.median(first_step_seconds),
-        "resident_mb": max(memory),
+        "end_seconds": statistics.median(end_seconds),
+        "resident_mb": memory,
     }
 
 
@@ -177,7 +182,8 @@ def main() -> None:
     started = start_up(data, repetitions)
     print(
         f"--help {started['help_seconds']:.2f} s · first step's metrics on disk after "
-        f"{started['first_step_seconds']:.2f} s · resident {started['resident_mb']:.0f} MB"
+        f"{started['first_step_seconds']:.2f} s · ends {started['end_seconds']:.2f} s after its last line · "
+        f"resident {started['resident_mb']:.0f} MB"
     )
     result = {"data": data, "machine": machine, "versions": versions, "seconds": seconds, "loss": final,
               "ratio_median": statistics.median(ratios), "n": len(ratios), **started}  # fmt: skip

@@ -16,6 +16,7 @@ from vae.run.console import EpochBar, EpochLines, ShownStages
 from vae.tracking.protocols import Stages, Tracker, Trackers
 
 HEAVY = re.compile(r"import time:.*\| +(torch|sklearn|scipy|plotly|pandas|wandb|torchvision)\b")
+COMPILER = re.compile(r"import time:.*\| +torch\._(dynamo|inductor)\b")
 TINY = ("data=digits", "model.hidden_size=8", "trainer.epochs=1", "tracking=none", "hydra.run.dir=run")
 WAITS = {
     "vae": ["vae", *TINY],
@@ -60,6 +61,8 @@ def test_a_line_is_there_before_what_takes_seconds_is_imported(command: str, fol
     heavy = next(i for i, line in enumerate(lines) if HEAVY.match(line))
     assert lines[first].endswith(" ..."), lines[first]
     assert first < heavy, f"{lines[first]} comes after {lines[heavy]}"
+    compiler = [line for line in lines if COMPILER.match(line)]
+    assert not compiler, "torch's compiler, which takes over a second, is for trainer.compile=true"
 
 
 def test_every_command_is_in_the_table() -> None:

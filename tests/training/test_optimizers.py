@@ -1,9 +1,12 @@
+from typing import Any
+
 import pytest
 import torch
 
 from vae.config import settings_of
 from vae.errors import UserError
 from vae.training import learning_rate, optimizers
+from vae.training.eager_optimizer import eager
 
 SETTINGS = {
     "adam": {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
@@ -85,6 +88,71 @@ def test_other_optimizers_keep_their_own_step(name: str) -> None:
 
 def test_a_hook_is_told_of_each_step() -> None:
     assert trained("adam", 6, quick=True, watch=True)[2] == 12
+
+
+OWN: dict[str, tuple[Any, dict[str, Any]]] = {
+    "adam": (torch.optim.Adam, {"fused": True}),
+    "adamw": (torch.optim.AdamW, {"fused": True}),
+    "rmsprop": (torch.optim.RMSprop, {"foreach": True, "momentum": 0.5}),
+    "sgd": (torch.optim.SGD, {"fused": True, "momentum": 0.9, "nesterov": True}),
+    "an average beside it": (torch.optim.ASGD, {"t0": 2.0}),
+}
+
+
+def course(make: Any, settings: dict[str, Any]) -> tuple[list[Any], list[torch.Tensor], str]:
+    """What an optimizer does in six steps: every hook and closure, the weights after it, its last words."""
+    weights = [torch.nn.Parameter(torch.linspace(-1, 1, 5) + i) for i in range(2)]
+    seen: list[Any] = []
+
+    def new() -> torch.optim.Optimizer:
+        optimizer: torch.optim.Optimizer = make(weights[:1], lr=0.1, **settings)
+        optimizer.add_param_group({"params": weights[1:], "lr": 0.01})
+        optimizer.register_step_pre_hook(lambda *_: seen.append(weights[0].sum().item()))
+        optimizer.register_step_post_hook(lambda *_: seen.append(weights[1].sum().item()))
+        return optimizer
+
+    def loss() -> float:
+        optimizer.zero_grad()
+        value = (weights[0] ** 4).sum() + (weights[1] ** 4).sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.item()
+
+    optimizer = new()
+    for i in range(6):
+        if i == 3:
+            state = optimizer.state_dict()
+            optimizer = new()
+            optimizer.load_state_dict(state)
+        seen += [optimizer.step(loss)] if i % 2 else [loss(), optimizer.step()]
+        assert torch.is_grad_enabled()
+    optimizer.zero_grad()
+    assert all(weight.grad is None for weight in weights)
+    return seen, weights, repr(optimizer)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_without_the_compiler_an_optimizer_does_what_torchs_own_does(name: str) -> None:
+    """To the last bit: steps, closures, hooks, groups that are added, a state that is saved and loaded again."""
+    kind, settings = OWN[name]
+    (seen, weights, said), (own_seen, own_weights, own_said) = course(eager(kind), settings), course(kind, settings)
+    assert seen == own_seen
+    assert len(seen) == 6 * 3 + 3
+    assert said == own_said
+    for weight, own in zip(weights, own_weights, strict=True):
+        assert torch.equal(weight, own)
+
+
+def test_without_the_compiler_the_way_through_a_step_can_be_differentiated() -> None:
+    """d(weight after SGD) / d(gradient) = -lr, where `differentiable` asks for it."""
+    weight, gradient = torch.ones(1, dtype=torch.float64), torch.full((1,), 3.0, dtype=torch.float64)
+    gradient.requires_grad_()
+    moved = weight.clone().requires_grad_().clone()
+    moved.retain_grad()
+    moved.grad = gradient
+    eager(torch.optim.SGD)([moved], lr=0.25, differentiable=True).step()
+    (slope,) = torch.autograd.grad(moved.sum(), gradient)
+    assert moved.item() == 1 - 0.25 * 3
+    assert slope.item() == -0.25
 
 
 def test_an_unknown_optimizer_lists_the_choices() -> None:

@@ -12,6 +12,7 @@ from vae.data import Batches, Splits
 from vae.errors import StorageError, UserError
 from vae.tracking.protocols import UNSEEN, Stages
 from vae.training.checkpoint import read_sealed, write_checkpoint
+from vae.training.eager_optimizer import eager
 
 FEATURES = 64
 CLASSIFIER_EPOCHS, CLASSIFIER_STEPS, CLASSIFIER_BATCH_SIZE = 4, 1000, 128
@@ -91,7 +92,7 @@ def train_classifier(model: SmallClassifier, splits: Splits, stages: Stages = UN
     steps_per_epoch = max(CLASSIFIER_BATCH_SIZE, len(splits.train)) / CLASSIFIER_BATCH_SIZE
     epochs = max(CLASSIFIER_EPOCHS, math.ceil(CLASSIFIER_STEPS / steps_per_epoch))
     generator = torch.Generator(splits.train.images.device).manual_seed(CLASSIFIER_SEED)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    optimizer = eager(torch.optim.Adam)(model.parameters(), lr=2e-3)
     with stages.stage("a small classifier learns the data set", epochs * len(splits.train)) as advance:
         for _ in range(epochs):
             for x, y in Batches(splits.train, CLASSIFIER_BATCH_SIZE, generator, splits.dynamic):

@@ -8,26 +8,27 @@ from torch import Tensor, nn
 
 from vae.config import arguments_of, make
 from vae.config.schema import OptimizerConfig
+from vae.training.eager_optimizer import eager
 
 
 def adam(parameters: Iterable[nn.Parameter], *, beta1: float, beta2: float, **settings: Any) -> torch.optim.Optimizer:
     """Adam with the fused kernel, on CPU and CUDA."""
-    return torch.optim.Adam(parameters, betas=(beta1, beta2), fused=True, **settings)
+    return eager(torch.optim.Adam)(parameters, betas=(beta1, beta2), fused=True, **settings)
 
 
 def adamw(parameters: Iterable[nn.Parameter], *, beta1: float, beta2: float, **settings: Any) -> torch.optim.Optimizer:
     """AdamW with the fused kernel, on CPU and CUDA."""
-    return torch.optim.AdamW(parameters, betas=(beta1, beta2), fused=True, **settings)
+    return eager(torch.optim.AdamW)(parameters, betas=(beta1, beta2), fused=True, **settings)
 
 
 def rmsprop(parameters: Iterable[nn.Parameter], **settings: Any) -> torch.optim.Optimizer:
     """RMSprop over lists of tensors: torch has no fused kernel for it."""
-    return torch.optim.RMSprop(parameters, foreach=True, **settings)
+    return eager(torch.optim.RMSprop)(parameters, foreach=True, **settings)
 
 
 def sgd(parameters: Iterable[nn.Parameter], **settings: Any) -> torch.optim.Optimizer:
     """SGD with the fused kernel, on CPU and CUDA."""
-    return torch.optim.SGD(parameters, fused=True, **settings)
+    return eager(torch.optim.SGD)(parameters, fused=True, **settings)
 
 
 OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
@@ -45,7 +46,8 @@ def step_of(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
     small model that takes as long as its products. It makes the first step here, and its state is used from then on.
     An optimizer that is not as this module builds it, or that somebody watches, keeps its own `step`.
     """
-    if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW) or not _is_plain(optimizer):
+    own = [kind for adam in (torch.optim.Adam, torch.optim.AdamW) for kind in (adam, eager(adam))]
+    if type(optimizer) not in own or not _is_plain(optimizer):
         return optimizer.step
     kernel = torch._fused_adamw_ if isinstance(optimizer, torch.optim.AdamW) else torch._fused_adam_
     groups = optimizer.param_groups
