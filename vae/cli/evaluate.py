@@ -17,6 +17,7 @@ from vae.config import check_number, describe, lookup, one_of
 from vae.config.schema import EvaluationConfig
 from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
+from vae.run.imports import quick_imports
 from vae.run.job import LATEST
 from vae.text import measured_text
 
@@ -72,8 +73,9 @@ def main() -> None:
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
         announce("loading torch, the run and its data ...", "torch")
-        from vae.run.finished import evaluate_finished
-        from vae.run.load import checkpoint_of
+        with quick_imports():
+            from vae.run.finished import evaluate_finished
+            from vae.run.load import checkpoint_of
 
         request = read_request(sys.argv[1:])
         request = replace(request, folder=checkpoint_of(request.folder).parent)

@@ -20,6 +20,7 @@ from vae.config.command_line import split_options
 from vae.config.composed import as_in_job, group_options, is_from_time, recorded_overrides, value_in
 from vae.errors import UserError
 from vae.nested import bare
+from vae.run.imports import quick_imports
 from vae.sweep.space.composer import Composer
 from vae.sweep.space.covering import covering, unchecked
 
@@ -149,7 +150,8 @@ def _prepared(config: DictConfig, number: int | None = None) -> RunConfig:
     with as_in_job(config, number) as seen:
         run = typed(seen)
     announce("loading torch and the data ...", "torch")
-    from vae.run.wiring import prepare
+    with quick_imports():
+        from vae.run.wiring import prepare
 
     prepare(run)
     return run

@@ -31,6 +31,7 @@ from vae.errors import Pruned, StorageError, UserError
 from vae.files import file_of
 from vae.nested import select
 from vae.run.folder import read_sweep
+from vae.run.imports import quick_imports
 from vae.sweep.settings import PlainGrid
 
 register()
@@ -48,8 +49,9 @@ OmegaConf.register_new_resolver("zero_pad", lambda number: f"{number:04d}", repl
 @hydra.main(version_base="1.3", config_path=conf_dir(), config_name="config")
 def job(cfg: DictConfig) -> float:
     """One training run; the value that a sweep sees is the best validation ELBO."""
-    from vae.run.job import Job
-    from vae.run.wiring import train_and_test
+    with quick_imports():
+        from vae.run.job import Job
+        from vae.run.wiring import train_and_test
 
     context = HydraConfig.get()
     overrides = [settled_override(each, cfg) for each in recorded_overrides(context.overrides.task)]
