@@ -249,7 +249,8 @@ def test_gradients_are_clipped_to_the_norm() -> None:
     assert (after - before).norm().item() == pytest.approx(0.5, rel=1e-4)
 
 
-def test_bf16_stays_within_the_noise_of_the_seed(tmp_path: Path) -> None:
+def test_bf16_stays_within_the_noise_of_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vae.models.gradients.NARROW_FROM", 0)  # these products are too small to be worth it
     values = {}
     for precision in ("fp32", "bf16"):
         progress, _, _ = train(

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vae.config import lookup
+from vae.models.gradients import linear_relu, served
 
 ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
     "relu": lambda dim: nn.ReLU(),
@@ -42,6 +44,37 @@ def fully_connected(sizes: list[int], activation: str, dropout: float) -> list[n
         if dropout:
             layers.append(nn.Dropout(dropout))
     return [*layers, nn.Linear(sizes[-2], sizes[-1])]
+
+
+class FullyConnected(nn.Sequential):
+    """The layers of `fully_connected`, with a Flatten before them or an Unflatten after them where there is one.
+
+    Linear layers with ReLUs between them train with gradients written by hand (see `linear_relu`). With any other
+    layer, or a hook on one, each is called in turn.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        layers = list(self)
+        start, end = isinstance(layers[0], nn.Flatten), len(layers) - isinstance(layers[-1], nn.Unflatten)
+        if not served(x) or not _alternate(layers[start:end]):
+            return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
+        parameters: list[Any] = [part for layer in layers[start:end:2] for part in (layer.weight, layer.bias)]
+        out = linear_relu(layers[0](x) if start else x, *parameters)
+        return layers[-1](out) if end < len(layers) else out
+
+
+def _alternate(layers: list[nn.Module]) -> bool:
+    """Whether these are linear layers with biases and a ReLU between each two, none with a hook."""
+    if len(layers) % 2 == 0 or any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers):
+        return False
+    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in layers):
+        return False
+    kinds = [type(layer) for layer in layers]
+    return (
+        set(kinds[::2]) == {nn.Linear}
+        and set(kinds[1::2]) <= {nn.ReLU}
+        and all(x.bias is not None for x in layers[::2])
+    )
 
 
 class WithLabels(nn.Module):
@@ -83,8 +116,8 @@ def fully_connected_pair(
     pixels = prod(image_shape)
     into = fully_connected([pixels + n_labels, *hidden, 2 * latent_size], activation, dropout)
     out = fully_connected([latent_size + n_labels, *hidden, pixels], activation, dropout)
-    encoder = nn.Sequential(nn.Flatten(), *into)
-    decoder = nn.Sequential(*out, nn.Unflatten(-1, image_shape))
+    encoder = FullyConnected(nn.Flatten(), *into)
+    decoder = FullyConnected(*out, nn.Unflatten(-1, image_shape))
     return (WithLabels(encoder), WithLabels(decoder)) if n_labels else (encoder, decoder)
 
 

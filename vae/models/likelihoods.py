@@ -11,11 +11,11 @@ from vae.config import arguments_of, make
 from vae.config.schema import LikelihoodConfig
 from vae.functional import (
     GREY_LEVELS,
-    bernoulli_log_prob,
-    continuous_bernoulli_log_prob,
+    continuous_bernoulli_log_norm,
     discretised_logistic_log_prob,
     normal_log_prob,
 )
+from vae.models.gradients import bernoulli_log_likelihood
 
 
 class Likelihood(nn.Module):
@@ -63,7 +63,7 @@ class Bernoulli(Likelihood):
     support = "binary"
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return bernoulli_log_prob(x, logits)
+        return bernoulli_log_likelihood(x, logits)
 
     def sample(self, logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(torch.sigmoid(logits), generator=generator)
@@ -78,7 +78,7 @@ class ContinuousBernoulli(Likelihood):
     support = "density"
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return continuous_bernoulli_log_prob(x, logits)
+        return bernoulli_log_likelihood(x, logits) + continuous_bernoulli_log_norm(logits).flatten(1).sum(-1)
 
     def mean(self, logits: Tensor) -> Tensor:
         """E[x|z] = p / (2p - 1) + 1 / (2 atanh(1 - 2p)) = 1 / (1 - exp(-l)) - 1 / l, and 1/2 at l = 0."""
