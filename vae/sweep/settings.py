@@ -102,6 +102,9 @@ class Sweeper:
     """Overrides for a trial that is run again, for example [trainer.resume=true]."""
     ignore_on_resume: list[str] = field(default_factory=list)
     """Keys and groups that may differ when a study is resumed, for example [tracking, notes]."""
+    warm_start: Any = None
+    """The folder of an earlier search, or a list of them: its trials are known to the sampler, and are neither counted
+    nor among the results; null: none."""
     check: str | None = None
     """`module:function` that is called with each corner's config before the study exists and raises what is wrong."""
     compare: str | None = None

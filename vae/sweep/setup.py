@@ -7,15 +7,14 @@ from functools import partial
 from typing import Any, Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
 
-from vae.config import check_study_name, refuse_password, without_passwords
+from vae.config import check_study_name, refuse_password
 from vae.config.composed import group_options, task_config
 from vae.errors import UserError
-from vae.nested import bare, flatten, without
 from vae.sweep.execution.executors import refuse_unreachable
-from vae.sweep.execution.measures import Measures, violation
+from vae.sweep.execution.measures import checked_measures
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.execution.stops import Stops
@@ -33,6 +32,7 @@ from vae.sweep.study.goal import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.place import refuse_shared_folder
 from vae.sweep.study.storage import absolute, sqlite_address
+from vae.sweep.study.warm_start import Searched, read_warm_start
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,34 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     name = folder.name if settings.study_name is None else settings.study_name
     check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
-    objectives, compared = settings.objectives or [], _comparable_config(plan, settings)
-    record = Record(space=space.describe(), directions=directions, objectives=objectives, config=compared)
+    policy = _policy(settings, space, is_open=extend is not None)
+    searched = _searched(
+        settings, plan, StudyPlace(name, storage, folder, settings.storage_wait_seconds), policy, config
+    )
+    earlier = read_warm_start(settings.warm_start, searched, sampler.learn_from)
     return Setup(
         settings=settings,
         program=program,
         plan=plan,
         first=_first(settings, space, config),
-        policy=_policy(settings, space, is_open=extend is not None),
-        search=Search(record, sampler, settings.pruner, settings.added_later or {}, known),
-        place=StudyPlace(name, storage, folder, settings.storage_wait_seconds),
+        policy=policy,
+        search=Search(searched.record, sampler, settings.pruner, settings.added_later or {}, known, earlier),
+        place=searched.place,
+    )
+
+
+def _searched(settings: Sweeper, plan: Plan, place: StudyPlace, policy: Policy, config: DictConfig) -> Searched:
+    """What is about to be searched, as earlier searches are compared with it."""
+    directions, objectives = directions_of(settings.direction), settings.objectives or []
+    compared = plan.comparable(settings.ignore_on_resume)
+    return Searched(
+        place,
+        plan,
+        Record(space=plan.space.describe(), directions=directions, objectives=objectives, config=compared),
+        names=objectives or [settings.value_name] * len(directions),
+        choices=_choices(config),
+        compare=_imported(settings, "compare"),
+        violations_of=policy.measures.violations_of,
     )
 
 
@@ -126,9 +144,8 @@ def _fitting_space(program: HydraProgram, settings: Sweeper, arguments: list[str
     if fit == Fit():
         return space
     kept = {key: value for key, value in params.items() if key not in fit.lacking}
-    chosen = {str(group): str(option) for group, option in program.config.hydra.runtime.choices.items()}
     fitting = read_space(kept, arguments, conditions={**conditions, **fit.partly}, parser=parser)
-    return replace(fitting, left_out=tuple(fit.lines(chosen)))
+    return replace(fitting, left_out=tuple(fit.lines(_choices(program.config))))
 
 
 def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tuple[Space, Preflight, DictConfig]:
@@ -200,12 +217,7 @@ def _check_special_trials(
 
 
 def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:
-    constraints = {name: str(bound) for name, bound in (settings.constraints or {}).items()}
-    for name, bound in constraints.items():
-        try:
-            violation(bound, 0.0)
-        except UserError as error:
-            raise UserError(f"hydra.sweeper.constraints.{name}: {error}") from error
+    measures = checked_measures(settings.objectives or (), settings.constraints or {})
     name = str(settings.sampler.get("name"))
     exhaustive = name in samplers.EXHAUSTIVE and not is_open
     size = math.inf if is_open else samplers.size_of(name, space)
@@ -217,7 +229,7 @@ def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:
     return Policy(
         goal=Goal(min(size, settings.n_trials or size), exhaustive),
         limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
-        measures=Measures(settings.objectives or (), constraints),
+        measures=measures,
         duplicates=settings.duplicates,
         stops=Stops(settings.stop_when) if settings.stop_when else None,
     )
@@ -229,12 +241,9 @@ def _first(settings: Sweeper, space: Space, config: DictConfig) -> list[dict[str
         if [entry for entry in settings.enqueue if entry != "default"]:
             raise UserError("hydra.sweeper.enqueue: an exhaustive sampler runs every combination anyway. Remove it.")
         return []
-    choices = {str(group): str(option) for group, option in config.hydra.runtime.choices.items()}
-    return read_enqueue(settings.enqueue, space, base=task_config(config), choices=choices)
+    return read_enqueue(settings.enqueue, space, base=task_config(config), choices=_choices(config))
 
 
-def _comparable_config(plan: Plan, settings: Sweeper) -> dict[str, str]:
-    """The program's config by dotted keys, interpolations as they are written, without what may differ."""
-    free = {*settings.ignore_on_resume, *(bare(key) for key in plan.space.params)}
-    tree: Any = OmegaConf.to_container(plan.base, resolve=False)
-    return {key: str(without_passwords(value)) for key, value in flatten(without(tree, free)).items()}
+def _choices(config: DictConfig) -> dict[str, str]:
+    """Config group -> its option."""
+    return {str(group): str(option) for group, option in config.hydra.runtime.choices.items()}

@@ -173,7 +173,7 @@ class _Sweep:
         space = setup.plan.space
         words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
         head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        remarks = [*space.left_out, *setup.ignored, crowding_text(setup.program, settings)]
+        remarks = [*space.left_out, *setup.ignored, *setup.search.remarks(), crowding_text(setup.program, settings)]
         return "\n".join([head, *filter(None, remarks)])
 
     def _board(self, ledger: Ledger, total: float) -> Board:

@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from optuna.trial import FrozenTrial
 
@@ -35,6 +36,16 @@ class Measures:
         """Metric -> how far it is beyond its bound. Raises UserError if the trial did not record one of them."""
         bounds = self.constraints
         return {name: violation(bounds[name], _recorded(trial, name, "constraints")) for name in bounds}
+
+
+def checked_measures(objectives: Sequence[str], constraints: Mapping[str, Any]) -> Measures:
+    """Of the settings. Raises UserError for a bound that cannot be read."""
+    for name, bound in constraints.items():
+        try:
+            violation(str(bound), 0.0)
+        except UserError as error:
+            raise UserError(f"hydra.sweeper.constraints.{name}: {error}") from error
+    return Measures(objectives, {name: str(bound) for name, bound in constraints.items()})
 
 
 def violation(bound: str, value: float) -> float:

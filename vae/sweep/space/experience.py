@@ -44,6 +44,8 @@ class Experience:
     """
 
     failures_per_success: float = 0.0
+    earlier: Sequence[FrozenTrial] = ()
+    """Trials of earlier searches, as if they were of this one and came first."""
     _told: dict[int, FrozenTrial] = field(default_factory=dict)
     """A complete trial's id -> the trial as it is told."""
 
@@ -60,24 +62,24 @@ class Experience:
         known = [trial for trial in trials if trial.state in _KNOWN]
         failures = sorted(filter(failed_by_itself, trials), key=lambda t: (str(t.datetime_complete), t.number))
         most = math.inf if math.isinf(self.failures_per_success) else self.failures_per_success * len(known)
-        told = {trial.number for i, trial in enumerate(failures) if i < most}
+        told = {trial._trial_id for i, trial in enumerate(failures) if i < most}
         if not told:
             return list(trials)
         complete = [trial for trial in known if trial.state == TrialState.COMPLETE]
         values, violations = _worst_values(complete, directions), _usual_violations(complete)
-        return [_failed(t, values, violations) if t.number in told else self._feasible(t) for t in trials]
+        return [_failed(t, values, violations) if t._trial_id in told else self._feasible(t) for t in trials]
 
     def _feasible(self, trial: FrozenTrial) -> FrozenTrial:
         if trial.state != TrialState.COMPLETE:
             return trial
         if trial._trial_id not in self._told:
             own = trial.constraints
-            self._told[trial._trial_id] = _constrained(trial, {**{name: own[name] for name in sorted(own)}, FAILED: -1})
+            self._told[trial._trial_id] = constrained(trial, {**{name: own[name] for name in sorted(own)}, FAILED: -1})
         return self._told[trial._trial_id]
 
     def has_border(self, study: Study) -> bool:
         """Whether some of the configurations failed by themselves, and others did not."""
-        trials = study.get_trials(deepcopy=False)
+        trials = [*self.earlier, *study.get_trials(deepcopy=False)]
         return any(map(failed_by_itself, trials)) and any(trial.state in _KNOWN for trial in trials)
 
     def is_beside_failure(self, study: Study, params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> bool:
@@ -85,7 +87,7 @@ class Experience:
 
         Distances are Euclidean in the unit cube; two choices are 1 apart, as is a key that a trial lacks.
         """
-        trials = study.get_trials(deepcopy=False)
+        trials = [*self.earlier, *study.get_trials(deepcopy=False)]
         ended = [trial for trial in trials if trial.state in _KNOWN or failed_by_itself(trial)]
         nearest = min(ended, key=lambda trial: sum(_apart(space[k], v, trial.params.get(k)) for k, v in params.items()))
         return nearest.state == TrialState.FAIL
@@ -101,7 +103,7 @@ def _apart(dist: BaseDistribution, one: Any, other: Any) -> float:
     return ((one - other) / (high - low)) ** 2 if high > low else 0.0
 
 
-def _constrained(trial: FrozenTrial, constraints: Mapping[str, float]) -> FrozenTrial:
+def constrained(trial: FrozenTrial, constraints: Mapping[str, float]) -> FrozenTrial:
     """A copy that has these constraints, in their order, and no others."""
     told = copy.copy(trial)
     kept = {k: v for k, v in trial.system_attrs.items() if k != "constraints" and not k.startswith(_CONSTRAINT)}
@@ -110,7 +112,7 @@ def _constrained(trial: FrozenTrial, constraints: Mapping[str, float]) -> Frozen
 
 
 def _failed(trial: FrozenTrial, values: Sequence[float], violations: Mapping[str, float]) -> FrozenTrial:
-    told = _constrained(trial, {**violations, FAILED: 1})
+    told = constrained(trial, {**violations, FAILED: 1})
     told.state, told.values = TrialState.COMPLETE, list(values)
     return told
 
@@ -151,6 +153,6 @@ class _SeenStudy:
         self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
     ) -> list[FrozenTrial]:
         stored = self._study._get_trials(deepcopy=False, use_cache=use_cache)
-        seen = self._experience.seen(stored, self._study.directions)
+        seen = self._experience.seen([*self._experience.earlier, *stored], self._study.directions)
         wanted = [trial for trial in seen if states is None or trial.state in states]
         return copy.deepcopy(wanted) if deepcopy else wanted

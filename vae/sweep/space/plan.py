@@ -14,9 +14,10 @@ from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial
 
+from vae.config import without_passwords
 from vae.config.quoting import in_grammar, typed_value
 from vae.errors import UserError
-from vae.nested import bare
+from vae.nested import bare, flatten, without
 from vae.sweep.attributes import FRESH_SEED, STARTS
 from vae.sweep.space.distributions import Distribution, chosen, overrides_of, text_of
 from vae.sweep.space.space import Space
@@ -90,6 +91,12 @@ class Plan:
         seed = [f"{self.seed_key}={trial.user_attrs[FRESH_SEED]}"] if FRESH_SEED in trial.user_attrs else []
         return [*self.space.fixed, *overrides_of(trial.params), *seed]
 
+    def comparable(self, ignored: Sequence[str]) -> dict[str, str]:
+        """The program's config by dotted keys, interpolations as they are written, without what may differ."""
+        free = {*ignored, *(bare(key) for key in self.space.params)}
+        tree: Any = OmegaConf.to_container(self.base, resolve=False)
+        return {key: str(without_passwords(value)) for key, value in flatten(without(tree, free)).items()}
+
     def seed(self) -> int:
         """The program's own seed. Raises UserError if hydra.sweeper.seed_key does not name a whole number."""
         value = OmegaConf.select(self.base, self.seed_key) if self.seed_key else None
@@ -119,7 +126,7 @@ def read_enqueue(
     read = []
     for entry in entries:
         if entry == "default":
-            read += _default(space, {key: _own_value(key, base, choices) for key in space.params})
+            read += _default(space, {key: own_value(key, base, choices) for key in space.params})
         elif isinstance(entry, Mapping):
             read.append({str(key): _enqueued_value(str(key), value, space) for key, value in entry.items()})
         else:
@@ -128,7 +135,7 @@ def read_enqueue(
 
 
 def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
-    members = {key: _member(space.params[key], value) for key, value in own.items()}
+    members = {key: member(space.params[key], value) for key, value in own.items()}
     inside = all(is_member for is_member, _ in members.values())
     return [space.fill(lambda key: members[key][1])] if inside and members else []
 
@@ -136,20 +143,21 @@ def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _enqueued_value(key: str, value: Any, space: Space) -> Any:
     if key not in space.params:
         raise UserError(f"hydra.sweeper.enqueue: {key} is not swept. Swept keys: {', '.join(space.params)}.")
-    is_member, member = _member(space.params[key], value)
+    is_member, found = member(space.params[key], value)
     if not is_member:
         raise UserError(f"hydra.sweeper.enqueue: {key}={value} is outside {text_of(space.params[key])}.")
-    return member
+    return found
 
 
-def _own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
+def own_value(key: str, base: DictConfig, choices: Mapping[str, str]) -> Any:
+    """The program's own value of a key, or the option of a config group; None where there is neither."""
     try:
         return choices[key] if key in choices else OmegaConf.select(base, bare(key))
     except OmegaConfBaseException:
         return None
 
 
-def _member(dist: Distribution, value: Any) -> tuple[bool, Any]:
+def member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     """Whether a distribution contains a value, and the value in the distribution's own type."""
     if isinstance(dist, CategoricalDistribution):
         for choice in dist.choices:

@@ -1,5 +1,6 @@
 """Samplers and pruners: from the names and parameters of the config to Optuna's objects."""
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 import optuna
 from optuna import Study, samplers
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
@@ -28,6 +29,8 @@ _FAILURES_TOLD = {"tpe": 9.0, "gp": math.inf, "nsga2": math.inf, "nsga3": math.i
 which must not be filled up with failures. CMA-ES is told of none: where a whole generation fails it loses its way."""
 _REDRAWS = ("tpe", "cmaes", "nsga2", "nsga3")
 """Samplers whose model draws at random. That of a Gaussian process knows the border, and takes long to draw."""
+_GENETIC = ("nsga2", "nsga3")
+_LEARNING = ("tpe", "gp", "cmaes", *_GENETIC)
 _DRAWS = 8
 """How often a sampler draws where the trial that is nearest to what it has drawn has failed."""
 
@@ -41,18 +44,38 @@ class NumberedSampler(BaseSampler):
     It does not see the study itself, but what `Experience` makes of it.
 
     Args:
-        build: seed -> Optuna's sampler.
+        build: seed, trials of earlier searches -> Optuna's sampler.
         seed: seed of the search; None: a new search every time.
         name: its own, by which the tables above know it.
     """
 
-    def __init__(self, build: Callable[[int | None], BaseSampler], seed: int | None, name: str) -> None:
-        self._build, self._seed, self._redraws = build, seed, name in _REDRAWS
+    def __init__(
+        self, build: Callable[[int | None, Sequence[FrozenTrial]], BaseSampler], seed: int | None, name: str
+    ) -> None:
+        self._build, self._seed, self._name = build, seed, name
         self._renew = name not in _ONE_SEQUENCE and seed is not None
         # These ask the study to stop, which is possible only inside Study.optimize: the engine counts combinations.
         self._stops = name in EXHAUSTIVE
         self._experience = Experience(_FAILURES_TOLD.get(name, 0.0))
-        self._inner = build(seed)
+        self._inner = build(seed, ())
+
+    def learn_from(self, earlier: Sequence[FrozenTrial]) -> None:
+        """Begins with the trials of earlier searches, whose number is -1: they come before all of the study.
+
+        Raises UserError if the sampler chooses by no trial, or cannot begin with them.
+        """
+        if self._name not in _LEARNING:
+            raise UserError(
+                f"hydra.sweeper.warm_start: hydra/sweeper/sampler={self._name} chooses by no trial. "
+                f"Choose one of {', '.join(_LEARNING)}, or remove it. No study was created."
+            )
+        if self._name in _GENETIC:  # they are its first generation
+            generation = SAMPLER_CLASSES[self._name]._get_generation_key()  # type: ignore[attr-defined]
+            for trial in earlier:
+                trial.system_attrs = {**trial.system_attrs, generation: 0}
+        self._experience = Experience(_FAILURES_TOLD.get(self._name, 0.0), earlier)
+        what = f"hydra.sweeper.warm_start: hydra/sweeper/sampler={self._name}"
+        self._inner = _checked(lambda: self._build(self._seed, earlier), what)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         self._reseed(trial)
@@ -60,7 +83,8 @@ class NumberedSampler(BaseSampler):
 
     def _reseed(self, trial: FrozenTrial, draw: int = 0) -> None:
         if self._renew and self._seed is not None:
-            self._inner = self._build((self._seed * 1_000_003 + trial.number + draw * 2_654_435_761) % 2**32)
+            seed = (self._seed * 1_000_003 + trial.number + draw * 2_654_435_761) % 2**32
+            self._inner = self._build(seed, self._experience.earlier)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return self._inner.infer_relative_search_space(self._experience.of(study), trial)
@@ -70,7 +94,7 @@ class NumberedSampler(BaseSampler):
     ) -> dict[str, Any]:
         seen = self._experience.of(study)
         drawn = self._inner.sample_relative(seen, trial, search_space)
-        if not self._experience.has_border(study) or (drawn and not self._redraws):
+        if not self._experience.has_border(study) or (drawn and self._name not in _REDRAWS):
             return drawn
         for draw in range(1, _DRAWS):  # before a model takes over, each key is drawn alone: here they are seen together
             drawn = drawn or {k: self._inner.sample_independent(seen, trial, k, d) for k, d in search_space.items()}
@@ -90,7 +114,9 @@ class NumberedSampler(BaseSampler):
             self._inner.after_trial(study, trial, state, values)
 
 
-def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, open_ended: bool = False) -> BaseSampler:
+def make_sampler(
+    config: Mapping[str, Any], space: Space, objectives: int = 1, open_ended: bool = False
+) -> NumberedSampler:
     """The sampler of `hydra.sweeper.sampler`. Raises UserError if it does not exist or does not fit the space.
 
     Args:
@@ -113,15 +139,32 @@ def make_sampler(config: Mapping[str, Any], space: Space, objectives: int = 1, o
             )
         parameters["search_space"] = values
 
-    def build(seed: int | None) -> BaseSampler:
+    def build(seed: int | None, earlier: Sequence[FrozenTrial]) -> BaseSampler:
+        begins: dict[str, Any] = {}
+        if name == "cmaes" and any(trial.state == TrialState.COMPLETE for trial in earlier):
+            if space.conditions or open_ended:
+                raise ValueError("it begins with earlier trials only where no key is conditional")
+            begins = {"source_trials": [_of_numbers(trial) for trial in earlier]}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is experimental, and of what will be removed
-            return SAMPLER_CLASSES[name](seed=seed, **parameters)
+            return SAMPLER_CLASSES[name](seed=seed, **parameters, **begins)
 
     return _checked(
         lambda: NumberedSampler(build=build, seed=seed, name=name),
         f"hydra/sweeper/sampler={name}",
     )
+
+
+def _of_numbers(trial: FrozenTrial) -> FrozenTrial:
+    """A trial with those keys alone that CMA-ES can search, as it wants those that it begins with."""
+    fitting = copy.copy(trial)
+    fitting.distributions = {
+        key: dist
+        for key, dist in trial.distributions.items()
+        if not isinstance(dist, CategoricalDistribution) and not dist.single()
+    }
+    fitting.params = {key: trial.params[key] for key in fitting.distributions}
+    return fitting
 
 
 def make_pruner(config: Mapping[str, Any], objectives: int = 1) -> BasePruner:

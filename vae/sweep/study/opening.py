@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import optuna
 from optuna import Study
@@ -43,6 +43,13 @@ class Record:
         return {**named, **self.config}
 
 
+class EarlierTrials(Protocol):
+    """Is told which study begins, once that is known to be this search's: `warm_start.WarmStart`."""
+
+    def begin(self, study: Study) -> None: ...
+    def lines(self) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class Search:
     """What a study searches, and how."""
@@ -55,6 +62,12 @@ class Search:
     """Facts that the record of an earlier version lacks -> what they were there."""
     distributions: Mapping[str, BaseDistribution] = field(default_factory=dict)
     """Of all keys, as far as they are known beforehand."""
+    earlier: EarlierTrials | None = None
+    """Trials of earlier searches that the sampler is told of."""
+
+    def remarks(self) -> list[str]:
+        """What is to be said of the earlier trials, a line each."""
+        return self.earlier.lines() if self.earlier else []
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,8 @@ def open_study(place: StudyPlace, search: Search, heartbeat_seconds: float) -> t
         )
         _refuse_difference(study, search.record, search.added_later)
         _refuse_other_kinds(study, search.distributions)
+        if search.earlier:
+            search.earlier.begin(study)
         study.set_user_attr(RECORD, asdict(search.record))
         study.set_user_attr(PRUNER, json.dumps(dict(search.pruner)))
         study.set_user_attr(HEARTBEAT, heartbeat_seconds)
