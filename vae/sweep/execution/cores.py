@@ -16,6 +16,11 @@ from vae.text import counted
 
 THREADS = "OMP_NUM_THREADS"
 """The environment's variable for the number of threads of a process."""
+SPINS = "GOMP_SPINCOUNT"
+"""The environment's variable for how often a thread of torch looks whether it may go on before it leaves its core."""
+_FEW_SPINS = "1000"
+_WAITING = (SPINS, "OMP_WAIT_POLICY")
+"""What says how threads wait."""
 _UNIX_SOCKETS = Path("/proc/net/unix")
 _PREFIX = f"vae-run/{os.getuid() if hasattr(os, 'getuid') else 0}/"
 _serial = count()
@@ -30,6 +35,20 @@ def threads_of_slot(slots: int) -> int:
     """Threads of each of so many worker processes: what the environment says, or their share of the cores."""
     given = os.environ.get(THREADS, "").partition(",")[0]
     return int(given) if given.isdecimal() and int(given) else max(1, len(usable_cores()) // slots)
+
+
+def crowded_environment(runs: int = 1) -> dict[str, str]:
+    """What to add to the environment before torch is loaded, by so many runs of this command that begin now.
+
+    Where their threads and those of other runs outnumber the cores, a thread that waits for another soon leaves it its
+    core; else it may spin on the very core that the other needs. GNU's OpenMP spins as little where one process has too
+    many threads, but does not see other processes. What the user has set of it stays. Results do not differ.
+    https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
+    """
+    others = other_runs()
+    total = runs * threads_of_slot(1) + sum(others)
+    is_crowded = (runs > 1 or bool(others)) and total > len(usable_cores())
+    return {SPINS: _FEW_SPINS} if is_crowded and not any(name in os.environ for name in _WAITING) else {}
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from vae.errors import UserError
 from vae.sweep.execution import worker
-from vae.sweep.execution.cores import THREADS, threads_of_slot
+from vae.sweep.execution.cores import THREADS, crowded_environment, threads_of_slot
 from vae.sweep.execution.guarded_task import settling
 from vae.sweep.execution.kin import Strays
 from vae.sweep.execution.outcome import Cause, Outcome
@@ -96,16 +96,18 @@ class Slots:
 
     def __enter__(self) -> "Slots":
         self._strays.__enter__()
-        self._threads_before = os.environ.get(THREADS)
+        before = dict(os.environ)
         # Set before a worker starts: a program may import torch before the worker's initializer runs.
         os.environ.setdefault(THREADS, str(threads_of_slot(self.capacity)))
+        os.environ.update(crowded_environment(self.capacity))
+        self._added = os.environ.keys() - before
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
         self._strays.__exit__()
-        if self._threads_before is None:
-            os.environ.pop(THREADS, None)
+        for name in self._added:
+            os.environ.pop(name, None)
 
     def free(self) -> int:
         """How many trials can be started now."""
