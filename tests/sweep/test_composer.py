@@ -2,10 +2,9 @@
 
 import pytest
 from hydra import initialize_config_dir
-from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
-from hydra.types import HydraContext, RunMode
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from vae import config
@@ -32,7 +31,7 @@ def composer():
     with initialize_config_dir(config.conf_dir(), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         master = loader.load_configuration("config", ["study=s", "hydra.verbose=true"], RunMode.MULTIRUN)
-        yield Composer(HydraContext(loader, Callbacks(master)), master)
+        yield Composer(loader, master)
 
 
 @pytest.mark.parametrize("overrides", CASES, ids=lambda o: " ".join(o) or "none")

@@ -26,7 +26,8 @@ from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_comma
 from vae.run.job import LATEST
 
 SEARCH = ("sweep=", "hydra/sweeper=")
-"""How an override begins that chooses a search."""
+"""How an override begins that chooses a search, but for those of `GRIDS`."""
+GRIDS = ("sweep=list", "hydra/sweeper=plain_grid")
 MOST_VALUES = 100_000
 """Of one key of a grid."""
 _SWEEP, _EXPERIMENT, _RESUME = "sweep.", "experiment=", "trainer.resume="
@@ -57,7 +58,7 @@ def expand(arguments: Sequence[str]) -> list[str]:
         return _with_recorded(options, expanded, trust)
     _refuse_folder(expanded)
     expanded = [each for argument in expanded for each in as_space(argument)]
-    is_search = any(each.startswith(SEARCH) for each in expanded)
+    is_search = any(each.startswith(SEARCH) and each not in GRIDS for each in expanded)
     return [*options, *(expanded if is_search else map(_in_one_order, expanded))]
 
 

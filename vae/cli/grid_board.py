@@ -160,7 +160,7 @@ class GridBoard:
                 value,
                 epochs,
                 "" if seconds is None else seconds_text(seconds),
-                *job.settings.values(),
+                *(value or "" for value in job.settings.values()),
             ]
             for job, value, (_, epochs, seconds) in zip(jobs, values, rows, strict=True)
         ]

@@ -25,7 +25,7 @@ class GridRun:
         number: From 0.
         overrides: Its own.
         folder: Where it writes.
-        settings: Swept key -> this job's value.
+        settings: Swept key -> this job's value; None: an entry of a list leaves the key as it is.
         config: Its config.
         ended: Its state, where it had ended before and is left out; None: it is to be run.
     """
@@ -35,7 +35,7 @@ class GridRun:
         number: int,
         overrides: Sequence[str],
         folder: Path,
-        settings: Mapping[str, str],
+        settings: Mapping[str, str | None],
         config: RunConfig,
         ended: RunState | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class GridRun:
     @property
     def label(self) -> str:
         """Its swept values: `model.latent_size=2 seed=1`."""
-        return " ".join(f"{bare(key)}={value}" for key, value in self.settings.items())
+        return " ".join(f"{bare(key)}={value}" for key, value in self.settings.items() if value is not None)
 
     @property
     def value(self) -> float | None:

@@ -27,6 +27,7 @@ from vae.sweep.execution.outcome import Cause
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.setting_checks import check_bounds
 from vae.sweep.settings import PlainGrid, Sweeper
+from vae.sweep.space.lists import with_rows
 from vae.sweep.study.place import FolderWatch
 from vae.sweep.terminal.log_file import log_file
 from vae.text import counted, number_text, wrap_parts
@@ -56,7 +57,7 @@ def run_grid(
     Ended, which is a KeyboardInterrupt, after a signal.
     """
     setup_globals()
-    program = HydraProgram(context, task, config)
+    program = HydraProgram(context, task, with_rows(config))
     jobs = _jobs(program)
     sweeper = _as_sweeper(program, settings, jobs=sum(not job.is_left_out for job in jobs))
     folder = Path(str(config.hydra.sweep.dir)).absolute()
@@ -124,16 +125,19 @@ def _run(
 
 def _jobs(program: HydraProgram) -> list[GridRun]:
     """The jobs, by their number. Raises what composing raises."""
-    every = GridJobs(program.context.config_loader, program.config).overrides
+    grid = GridJobs(program.context.config_loader, program.config)
+    every, of_list = grid.overrides, [key for row in grid.rows for key in row.values]
     values = [dict(override.split("=", 1) for override in overrides) for overrides in every]
-    swept = [key for key in values[0] if len({of_job[key] for of_job in values}) > 1]
+    keys = dict.fromkeys((*of_list, *(key for of_job in values for key in of_job)))
+    swept = [key for key in keys if len({of_job.get(key) for of_job in values}) > 1]
     jobs = []
     for number, overrides in enumerate(every):
         config = program.job_config(number, overrides)
         folder = folder_of_job(config).absolute()
         with as_in_job(config, number) as seen:
             run = typed(seen)
-        settings = {key: _setting_text(f"{key}={values[number][key]}") for key in swept}
+        own = values[number]
+        settings = {key: _setting_text(f"{key}={own[key]}") if key in own else None for key in swept}
         job = GridRun(number, overrides, folder, settings, run, ended=ended_already(folder, run))
         jobs.append(job)
     return jobs

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 from vae.config import RunConfig, from_record, record_of, typed
 from vae.config.composed import (
     as_in_job,
-    composing,
     folder_of_job,
     recorded_overrides,
     value_in,
@@ -25,10 +24,13 @@ from vae.config.composed import (
 from vae.config.resume import differences
 from vae.errors import StorageError, UserError
 from vae.files import held
-from vae.nested import select, settled
+from vae.nested import bare, select, settled
 from vae.run.folder import has_checkpoint, holds_run, read_record, read_summary
 from vae.run.job import Job
 from vae.states import RunState
+from vae.sweep.space.composer import Composer
+from vae.sweep.space.lists import listed_rows
+from vae.sweep.space.rows import Row
 
 _GO_ON = ("trainer.epochs", "trainer.early_stop_evals", "evaluation")
 """Keys with whose new values a job that has ended goes on."""
@@ -36,7 +38,7 @@ _GO_ON = ("trainer.epochs", "trainer.early_stop_evals", "evaluation")
 
 @dataclass(frozen=True)
 class GridJobs:
-    """The jobs that Hydra's own sweeper will run.
+    """The jobs that Hydra's own sweeper will run, for each entry of a list where there is one.
 
     Args:
         loader: composes configs.
@@ -54,16 +56,25 @@ class GridJobs:
         return [*(f"{key}={value}" for key, value in params.items()), *typed_ones]
 
     @cached_property
+    def rows(self) -> Sequence[Row]:
+        """The entries of the list; where there is none, one that sets nothing. Raises UserError."""
+        return listed_rows(self.master, self.given)
+
+    @cached_property
     def overrides(self) -> list[list[str]]:
-        """Those of each job, by its number."""
+        """Those of each job, by its number: each combination with the first entry of the list, then with the second."""
         parser = OverridesParser.create(config_loader=self.loader)
         (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(self.given), None)
-        return jobs
+        return [[*row.overrides, *job] for row in self.rows for job in jobs]
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Composes the configs of jobs."""
+        return Composer(self.loader, self.master)
 
     def config(self, number: int) -> DictConfig:
         """The config of a job as Hydra will compose it, `hydra` included."""
-        with composing():
-            return with_job_facts(self.loader.load_sweep_config(self.master, self.overrides[number]), num=number)
+        return with_job_facts(self.composer(self.overrides[number]), num=number)
 
     def folder(self, number: int) -> Path:
         """Where a job will write."""
@@ -91,11 +102,16 @@ class GridJobs:
 
     def _has_numbered_folders(self) -> bool:
         """Whether each job's folder lies in the multirun's, and has the job's number in its name."""
-        first, last = self.config(0), self.config(len(self.overrides) - 1)
-        common = Path(value_in(self.master, "hydra.sweep.dir"))
-        if any(Path(value_in(config, "hydra.sweep.dir")) != common for config in (first, last)):
-            return False
-        return folder_of_job(with_job_facts(last, num=len(self.overrides))) != folder_of_job(last)
+        count, keys = len(self.overrides), {bare(key) for row in self.rows for key in row.values}
+        may_move = any("." not in key or key.startswith("hydra.") for key in keys)  # a group, or the study
+        firsts = range(0, count, count // len(self.rows) if may_move else count)
+        last, common = self.config(count - 1), Path(value_in(self.master, "hydra.sweep.dir"))
+        names = set()
+        for config in (last, *map(self.config, firsts)):
+            if Path(value_in(config, "hydra.sweep.dir")) != common:
+                return False
+            names.add(str(config.hydra.sweep._get_node("subdir")))
+        return len(names) == 1 and folder_of_job(with_job_facts(last, num=count)) != folder_of_job(last)
 
 
 def run_grid_job(config: RunConfig, job: Job, multirun: Path) -> float:

@@ -17,6 +17,7 @@ from omegaconf.errors import (
 from vae.config import elsewhere, one_of
 from vae.errors import UserError
 from vae.nested import flatten
+from vae.sweep.space.lists import LIST, ZIP
 
 KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 
@@ -94,10 +95,16 @@ def _unknown_key(cause: ConfigAttributeError | ConfigKeyError) -> UserError:
         return UserError(f"{cause.full_key}: no such key.")
     known = [str(key) for key in parent if key != "hydra"]
     group = str(cause.full_key).rpartition(".")[0]
-    if group == "hydra.sweeper" and "n_trials" not in known:
+    if group == "hydra.sweeper" and "n_trials" not in known and cause.full_key not in (LIST, ZIP):
         return UserError(
             f"sweep.{name}: a setting of a search, and this command has none. "
             "-m sweep=NAME begins one, for example -m sweep=tpe."
+        )
+    if cause.full_key in (LIST, ZIP):
+        return UserError(
+            f"sweep.{name}: this command's sweeper takes no list of jobs. -m sweep=list sweep.{name}=... runs one, "
+            "with every combination of what else has several values. A search draws its own trials: where keys go "
+            "together, let it choose among files of the group experiment, experiment=small,large."
         )
     chosen = parent._get_node("name") if "name" in known else None
     where = f"{group}={chosen}" if chosen is not None else group or "The config"

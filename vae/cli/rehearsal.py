@@ -1,12 +1,12 @@
 """Composes and prepares what is about to run, before Hydra makes a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from hydra._internal.callbacks import Callbacks
 from hydra.core.override_parser.types import Override, Transformer
 from hydra.core.plugins import Plugins
-from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -15,14 +15,17 @@ from vae.cli.claims import Asked, Multirun
 from vae.cli.composition import Composition
 from vae.cli.exits import announce, warn
 from vae.cli.grids import GridJobs
+from vae.cli.mistakes import explain
 from vae.config import RunConfig, one_of, typed
 from vae.config.command_line import split_options
-from vae.config.composed import as_in_job, group_options, is_from_time, recorded_overrides, value_in
+from vae.config.composed import CONFIG_ERRORS, as_in_job, group_options, is_from_time, recorded_overrides, value_in
 from vae.errors import UserError
 from vae.nested import bare
 from vae.run.imports import quick_imports
 from vae.sweep.space.composer import Composer
 from vae.sweep.space.covering import covering, unchecked
+from vae.sweep.space.lists import LIST
+from vae.sweep.space.rows import Row
 
 
 def rehearse_run(arguments: Sequence[str]) -> Asked | None:
@@ -50,7 +53,7 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
         overrides = without_searched(overrides)
     else:
         _refuse_intervals(overrides)
-    _rehearse_jobs(composition, master, overrides, is_search)
+    _rehearse_jobs(composition, master, overrides, grid.rows if grid else [Row()], is_search)
     multirun = Multirun(
         study=_study_from_time(composition, master), is_search=is_search, grid=grid, parts=(composition.loader, master)
     )
@@ -58,18 +61,37 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
 
 
 def _rehearse_jobs(
-    composition: Composition, master: DictConfig, overrides: Sequence[Override], is_search: bool
+    composition: Composition, master: DictConfig, overrides: Sequence[Override], rows: Sequence[Row], is_search: bool
 ) -> None:
-    """Prepares the jobs that stand for all; of a search the first, since it checks its own space."""
-    choices = values_by_key(overrides)
+    """Prepares the jobs that stand for all, each entry of a list among them; of a search the first, since it checks its
+    own space.
+    """
+    choices: dict[str, Sequence[Any]] = {LIST: rows, **values_by_key(overrides)}
     groups = [key for key, values in choices.items() if len(values) > 1 and group_options(composition.loader, key)]
-    composer = Composer(HydraContext(composition.loader, Callbacks()), master)
+    composer = Composer(composition.loader, master)
     for setting in covering(choices, groups):
-        _prepared(composer(list(setting.values())), number=0)
+        row = setting.pop(LIST)
+        with _placed(row):
+            _prepared(composer([*row.overrides, *setting.values()]), number=0)
         if is_search:
             return
     if line := unchecked(choices, groups):
         warn(line)
+
+
+@contextmanager
+def _placed(row: Row) -> Iterator[None]:
+    """A block that prepares jobs of an entry of a list: what it raises says where that is written."""
+    try:
+        yield
+    except (*CONFIG_ERRORS, UserError) as error:
+        if not row.place:
+            raise
+        mistake = error if isinstance(error, UserError) else explain(error)
+        mistake.args = (f"{str(mistake).rstrip('.')}. That is in {row.place_of(str(mistake))}.",)
+        if mistake is error:
+            raise
+        raise mistake from error
 
 
 def shown_alone(arguments: Sequence[str]) -> list[str]:
@@ -81,7 +103,8 @@ def shown_alone(arguments: Sequence[str]) -> list[str]:
     if not composition.flags.multirun or not (composition.flags.cfg or composition.flags.info):
         return list(arguments)
     options, _ = split_options(arguments)
-    first = [values[0] for values in values_by_key(composition.parsed()).values()]
+    grid = GridJobs(composition.loader, composition.multirun())
+    first = [*grid.rows[0].overrides, *(values[0] for values in values_by_key(composition.parsed()).values())]
     return [*(each for each in options if each != "--multirun"), *first, "hydra.mode=MULTIRUN"]
 
 

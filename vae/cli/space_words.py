@@ -7,19 +7,21 @@ from hydra.errors import HydraException
 
 from vae.config.quoting import override
 from vae.nested import bare
+from vae.sweep.space.lists import ZIP
 
 _PARAMS = "hydra.sweeper.params"
 _OPENING, _CLOSING = "([{", ")]}"
 
 
 def is_space(argument: str) -> bool:
-    """Whether an override is of `hydra.sweeper.params`, or of one key of it."""
+    """Whether an override is of `hydra.sweeper.params`, or of one key of it, or of a key that is zipped with others."""
     key = bare(argument.partition("=")[0])
-    return key == _PARAMS or key.startswith(f"{_PARAMS}.")
+    return key == _PARAMS or key.startswith((f"{_PARAMS}.", f"{ZIP}."))
 
 
 def as_space(argument: str) -> list[str]:
-    """An override of `hydra.sweeper.params`, as the overrides of a multirun that mean the same; any other as it is.
+    """An override of `hydra.sweeper.params` or of one key of `hydra.sweeper.zip`, as those of a multirun that mean the
+    same; any other as it is.
 
     A key of the space has dots in it, which Hydra would take for levels of the config; and a function such as
     `range(2,5)` within `{...}` is not a value for OmegaConf. `null`, and `~`, take a key out of an inherited space.
@@ -28,9 +30,13 @@ def as_space(argument: str) -> list[str]:
     ['model.latent_size=range(2,5)', '++hydra.sweeper.params={optimizer.lr:null}']
     >>> as_space("~hydra.sweeper.params.optimizer.lr"), as_space("hydra.sweeper.params.seed='1,2'"), as_space("seed=1")
     (['++hydra.sweeper.params={optimizer.lr:null}'], ['seed=1,2'], ['seed=1'])
+    >>> as_space("hydra.sweeper.zip.optimizer.lr=[1e-3,1e-2]")
+    ['++hydra.sweeper.zip={optimizer.lr:[1e-3,1e-2]}']
     """
     name, equals, value = argument.partition("=")
     key = bare(name)
+    if key.startswith(f"{ZIP}.") and equals:
+        return [f"++{ZIP}={{{key.removeprefix(f'{ZIP}.')}:{value}}}"]
     if key.startswith(f"{_PARAMS}."):
         found = {key.removeprefix(f"{_PARAMS}."): "null" if name.startswith("~") else value}
     elif key == _PARAMS and equals and value.startswith("{") and value.endswith("}"):

@@ -77,12 +77,15 @@ def job(cfg: DictConfig) -> float:
 
 @cache
 def swept_keys(sweep_dir: Path) -> tuple[str, ...]:
-    """Keys that a plain grid gives several values, from what Hydra recorded before its first job."""
+    """Keys that a plain grid gives several values, from what was recorded before its first job."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    overrides = select(read_sweep(sweep_dir), "hydra.overrides.task") or []
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return tuple(override.key_or_group for override in parsed if override.is_sweep_override())
+    from vae.sweep.space.lists import listed_rows, varied_keys
+
+    recorded = read_sweep(sweep_dir)
+    parsed = OverridesParser.create().parse_overrides(list(select(recorded, "hydra.overrides.task") or []))
+    of_grid = [override.key_or_group for override in parsed if override.is_sweep_override()]
+    return (*varied_keys(listed_rows(OmegaConf.create(recorded))), *of_grid)
 
 
 def main() -> None:

@@ -18,21 +18,6 @@ class Confirm:
 
 
 @dataclass
-class StopWhen:
-    """Ends a search before its n_trials, by the first of these that is met: what runs is finished, and nothing begins.
-
-    A study that has ended so begins nothing either when it is resumed, unless the rule is changed.
-    """
-
-    value: float | None = None
-    """The best value is at least this good; null: off. One objective only."""
-    trials_without_better: int | None = None
-    """So many trials of the study, complete or pruned, have ended since its best one; null: off. One objective only."""
-    hours: float | None = None
-    """This command has searched for so long, other sessions not included; null: off. Confirmations come on top."""
-
-
-@dataclass
 class Sweeper:
     """Everything under `hydra.sweeper`."""
 
@@ -65,8 +50,6 @@ class Sweeper:
     """Metric -> bound: {test/active_units: ">= 5"}. A trial outside its bounds is kept, but is never the best."""
     n_trials: int | None = 20
     """Total of complete and pruned trials in the study, earlier sessions included; null: all of a finite space."""
-    stop_when: StopWhen | None = field(default_factory=StopWhen)
-    """Ends the search by the first of {value: 95.2, trials_without_better: 15, hours: 2}; null: only by n_trials."""
     n_jobs: int = 2
     """Trials at a time."""
     slots: bool = True
@@ -131,7 +114,10 @@ class Sweeper:
 
 @dataclass
 class PlainGrid:
-    """A plain grid, `-m model.latent_size=2,5,10`: each combination of the given values is a job."""
+    """A plain grid, `-m model.latent_size=2,5,10`: each combination of the given values is a job.
+
+    With a list, each combination is run with each entry of it, all of the first entry before those of the second.
+    """
 
     _target_: str = "hydra_plugins.vae_optuna.grid_sweeper.GridSweeper"
     max_batch_size: int | None = None
@@ -141,3 +127,10 @@ class PlainGrid:
     n_jobs: int | None = None
     """Jobs at a time. With the basic launcher, more than one are run in worker processes, and null is one after the
     other in this process; with another launcher they are its batch."""
+    zip: Any = None
+    """A list in which keys go together: {model.latent_size: [2, 10], model.hidden_size: [100, 400]} has the two entries
+    2 with 100, and 10 with 400; null: there is none."""
+    list: Any = None
+    """A list of entries that set their keys, [{model.latent_size: 2}, {model.latent_size: 10, seed: 1}], or the name of
+    a CSV file: its first line has the dotted keys, each cell below a YAML value, and where a cell is empty the key is
+    not set; null: there is none."""

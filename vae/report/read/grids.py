@@ -36,6 +36,8 @@ _TRIAL_STATES = {
     RunState.UNFINISHED: TrialState.RUNNING,
 }
 """Any other state is a trial's FAIL."""
+_LISTS = ("hydra.sweeper.list=", "hydra.sweeper.zip=")
+"""How an override of a grid begins that gives jobs one by one."""
 _LOG_RATIO = 20.0
 """Positive numbers are drawn on a logarithmic scale where the largest is at least this many times the smallest."""
 
@@ -152,7 +154,8 @@ def _trial(run: Run, distributions: Mapping[str, BaseDistribution]) -> FrozenTri
 
 
 def _command(sweep: Mapping[str, Any]) -> str:
-    overrides = select(sweep, "hydra.overrides.task")
+    overrides, hydras = (select(sweep, f"hydra.overrides.{kind}") for kind in ("task", "hydra"))
     if not isinstance(overrides, list):
         return ""
-    return shlex.join(["python", "-m", "vae", "-m", *(shown(str(override)) for override in overrides)])
+    of_list = [line for line in hydras if bare(str(line)).startswith(_LISTS)] if isinstance(hydras, list) else []
+    return shlex.join(["python", "-m", "vae", "-m", *(shown(str(word)) for word in (*overrides, *of_list))])

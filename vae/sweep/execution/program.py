@@ -37,7 +37,7 @@ class HydraProgram:
     @cached_property
     def composer(self) -> Composer:
         """Composes the configs of jobs."""
-        return Composer(self.context, self.config)
+        return Composer(self.context.config_loader, self.config)
 
     def job_config(self, number: int, overrides: Sequence[str]) -> DictConfig:
         """The config of one job, as the basic launcher would compose it. Raises what Hydra raises."""

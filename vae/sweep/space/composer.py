@@ -9,9 +9,9 @@ import pickle
 from collections.abc import Sequence
 
 from hydra._internal.config_loader_impl import get_overrides_dirname
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -22,12 +22,12 @@ class Composer:
     """Composes the configs of one sweep's jobs.
 
     Args:
-        context: holds Hydra's config loader.
+        loader: composes as Hydra does.
         master: the config of the sweep itself.
     """
 
-    def __init__(self, context: HydraContext, master: DictConfig) -> None:
-        self._loader, self._master = context.config_loader, master
+    def __init__(self, loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader, self._master = loader, master
         self._parser = OverridesParser.create()
         self._kept: dict[tuple[str, ...], bytes] = {}
         self._is_group: dict[str, bool] = {}
