@@ -1,9 +1,10 @@
-"""Times an epoch with validation, here and in a plain loop, in turn in one process; also start-up time and memory.
+"""Times an epoch with validation: here, in other programs and the arithmetic alone, in turn. Also start-up and memory.
 
     python scripts/bench_epoch.py [REPETITIONS]
 
-Both train 784-400-20 with Adam 1e-3 and batches of 128 on the same images: MNIST where VAE_DATA has it, else the
-5,000 embedded ones. The plain loop is what most people write: ToTensor, DataLoader, eager fp32.
+All train 784-400-20 with Adam 1e-3 and batches of 128 on the same images: MNIST where VAE_DATA has it, else the 5,000
+embedded ones. `floor` is what no loop can do without: the products of the steps and of the validation, and the fused
+optimizer. Lightning takes part where it is installed. Needs torchvision.
 """
 
 import json
@@ -14,19 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 import torchvision
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import ToTensor
+from peers import BATCH, Epoch, lightning, plain_loop
 
 from vae import models
 from vae.config.schema import AdamConfig, DataConfig
-from vae.data import Batches, Split, Splits, load_splits
+from vae.data import Batches, Splits, load_splits
 from vae.objectives import Elbo
 from vae.run.provenance import processor
 from vae.training import optimizers
@@ -35,69 +33,7 @@ from vae.training.loop import Step, train_epoch
 from vae.training.validation import evaluate
 
 CPU = torch.device("cpu")
-BATCH = 128
 EPOCHS = 3
-Epoch = Callable[[], float]
-"""Trains one epoch and returns the validation loss in nats per image."""
-
-
-class Images(Dataset[tuple[Tensor, int]]):
-    """Images as torchvision's data sets give them: a PIL image, through ToTensor."""
-
-    def __init__(self, split: Split) -> None:
-        self.split = split
-        self.to_tensor = ToTensor()
-
-    def __len__(self) -> int:
-        return len(self.split)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, int]:
-        from PIL import Image
-
-        return self.to_tensor(Image.fromarray(self.split.images[i, 0].numpy())), 0
-
-
-class PlainVAE(nn.Module):
-    """The classic script's network, layer by layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        h = F.relu(self.fc1(x.view(-1, 784)))
-        mu, logvar = self.fc21(h), self.fc22(h)
-        z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
-        return torch.sigmoid(self.fc4(F.relu(self.fc3(z)))), mu, logvar
-
-
-def plain_loop(splits: Splits) -> Epoch:
-    """A DataLoader, a summed loss, `.item()` at each step."""
-    model = PlainVAE()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    train = DataLoader(Images(splits.train), batch_size=BATCH, shuffle=True)
-    validation = DataLoader(Images(splits.validation), batch_size=BATCH)
-
-    def loss_of(x: Tensor) -> Tensor:
-        recon, mu, logvar = model(x)
-        bce = F.binary_cross_entropy(recon, x.view(-1, 784), reduction="sum")
-        return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
-
-    def epoch() -> float:
-        model.train()
-        trained = 0.0
-        for x, _ in train:
-            optimizer.zero_grad()
-            loss = loss_of(x)
-            loss.backward()
-            trained += loss.item()
-            optimizer.step()
-        model.eval()
-        with torch.no_grad():
-            return sum(loss_of(x).item() for x, _ in validation) / len(splits.validation)
-
-    return epoch
 
 
 def this_project(splits: Splits) -> Epoch:
@@ -110,6 +46,34 @@ def this_project(splits: Splits) -> Epoch:
     def epoch() -> float:
         train_epoch(model, train, Elbo(), optimizer, generator, step)
         return -evaluate(model, splits.validation).elbo
+
+    return epoch
+
+
+def floor(splits: Splits) -> Epoch:
+    """The products of as many steps and of the validation, and the fused optimizer; it computes no loss."""
+    model = models.VAE(20, 400)
+    optimizer = optimizers.build(AdamConfig(lr=1e-3), model.parameters())
+    update = optimizers.step_of(optimizer)
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    weights = [parameter.detach() for parameter in model.parameters() if parameter.dim() == 2]
+    dtype = torch.bfloat16 if resolve_precision("auto", CPU) == "bf16" else torch.float32
+    narrow = [weight.to(dtype) for weight in weights]
+    steps, rows = len(Batches(splits.train, BATCH)), len(splits.validation)
+    inputs = [torch.randn(BATCH, weight.shape[1]).to(dtype) for weight in weights]
+    gradients = [torch.randn(BATCH, weight.shape[0]).to(dtype) for weight in weights]
+    held_out = [torch.randn(1000, weight.shape[1]) for weight in weights]
+
+    def epoch() -> float:
+        for _ in range(steps):
+            for i, (x, weight, gradient) in enumerate(zip(inputs, narrow, gradients, strict=True)):
+                x @ weight.t(), gradient.t() @ x, gradient @ weight if i else None
+            update()
+        for _ in range(-(-rows // 1000)):
+            for x, weight in zip(held_out, weights, strict=True):
+                x @ weight.t()
+        return float("nan")
 
     return epoch
 
@@ -156,41 +120,71 @@ def start_up(data: str, repetitions: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Runs both loops in turn, prints a table, and writes results/bench_epoch.json."""
+    """Runs the programs in turn, prints a table, and writes results/bench_epoch.json."""
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     data, held_out = ("mnist", 10_000) if os.environ.get("VAE_DATA") else ("mnist_5k", 500)
     splits = load_splits(DataConfig(data, validation="test" if data == "mnist" else held_out))
-    rows: dict[str, list[tuple[float, float]]] = {"plain loop": [], "this project": []}
-    for seed in range(repetitions):
-        torch.manual_seed(seed)
-        loops = {"plain loop": plain_loop(splits), "this project": this_project(splits)}
-        for _ in range(EPOCHS):
-            for name, epoch in loops.items():
-                rows[name].append(timed(epoch))
-    seconds = {name: [elapsed for elapsed, _ in measured] for name, measured in rows.items()}
-    final = {name: [loss for _, loss in measured[EPOCHS - 1 :: EPOCHS]] for name, measured in rows.items()}
-    ratios = [a / b for a, b in zip(seconds["plain loop"], seconds["this project"], strict=True)]
     machine = f"{processor()}, {torch.get_num_threads()} threads, {resolve_precision('auto', CPU)}"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
     print(f"{data}: {len(splits.train):,} training and {len(splits.validation):,} validation images")
-    print(f"{machine}\n{versions}\n")
-    print(f"an epoch with validation, in turn, n = {len(ratios)}     median s      min      max   loss, epoch {EPOCHS}")
-    for name, values in seconds.items():
-        spread = f"{statistics.median(values):>10.2f} {min(values):>8.2f} {max(values):>8.2f}"
-        print(f"  {name:<44} {spread} {statistics.mean(final[name]):>14.2f}")
-    print(f"  {'ratio':<44} {statistics.median(ratios):>10.1f} {min(ratios):>8.1f} {max(ratios):>8.1f}\n")
+    print(f"{machine}\n{versions}{installed('lightning')}\n")
+    seconds, loss = measured(splits, repetitions)
+    ratios = report(seconds, loss)
     started = start_up(data, repetitions)
     print(
         f"--help {started['help_seconds']:.2f} s · first step's metrics on disk after "
-        f"{started['first_step_seconds']:.2f} s · ends {started['end_seconds']:.2f} s after its last line · "
-        f"resident {started['resident_mb']:.0f} MB"
+        f"{started['first_step_seconds']:.2f} s · resident {started['resident_mb']:.0f} MB"
     )
-    result = {"data": data, "machine": machine, "versions": versions, "seconds": seconds, "loss": final,
-              "ratio_median": statistics.median(ratios), "n": len(ratios), **started}  # fmt: skip
+    result = {"data": data, "machine": machine, "versions": versions + installed("lightning"), "seconds": seconds,
+              "loss": loss, "load": os.getloadavg(), "ratios": ratios, **started}  # fmt: skip
     path = Path("results/bench_epoch.json")
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(path)
+
+
+def measured(splits: Splits, repetitions: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Of each program the seconds of all epochs, and each repetition's validation loss after the last one."""
+    programs = {"plain loop": plain_loop, "Lightning": lightning, "this project": this_project, "floor": floor}
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
+    loss: dict[str, list[float]] = {name: [] for name in programs}
+    for seed in range(repetitions):
+        torch.manual_seed(seed)
+        made = {name: make(splits) for name, make in programs.items()}
+        for number in range(1, EPOCHS + 1):
+            for name, epoch in made.items():
+                if epoch:
+                    elapsed, reached = timed(epoch)
+                    seconds[name].append(elapsed)
+                    loss[name] += [reached] if number == EPOCHS and name != "floor" else []
+    return seconds, loss
+
+
+def report(seconds: dict[str, list[float]], loss: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Prints the table; returns how many times as long as this project each program takes, epoch by epoch."""
+    own = seconds["this project"]
+    ratios = {name: [a / b for a, b in zip(values, own, strict=False)] for name, values in seconds.items()}
+    print(
+        f"an epoch with validation, n = {len(own):<6} median s      min      max    loss, epoch {EPOCHS}   beside ours"
+    )
+    for name, values in seconds.items():
+        if not values:
+            print(f"  {name:<34} not installed")
+            continue
+        spread = f"{statistics.median(values):>10.2f} {min(values):>8.2f} {max(values):>8.2f}"
+        reached = f"{statistics.mean(loss[name]):>15.2f}" if loss[name] else " " * 15
+        print(f"  {name:<34} {spread} {reached} {statistics.median(ratios[name]):>13.2f}")
+    beside = statistics.median(1 / ratio for ratio in ratios["floor"])
+    print(f"\nthis project takes {beside:.2f} times its floor\n")
+    return ratios
+
+
+def installed(name: str) -> str:
+    """`, name version` of an installed package, else nothing."""
+    try:
+        return f", {name} {version(name)}"
+    except PackageNotFoundError:
+        return ""
 
 
 if __name__ == "__main__":
