@@ -133,6 +133,20 @@ def test_what_is_told_is_worse_than_all_and_changes_nothing_that_is_stored():
     assert [vars(t) for t in trials] == [vars(t) for t in before]
 
 
+def test_failures_in_other_brackets_of_a_hyperband_count_as_well():
+    study = optuna.create_study(pruner=optuna.pruners.HyperbandPruner(max_resource=9))
+    study.add_trials([trial_of(n, TrialState.FAIL, 2.0 + n / 10, "error") for n in range(4)])
+    study.add_trial(trial_of(4, TrialState.COMPLETE, 0.0, value=1.0))
+    trial = study.ask()
+    study.pruner.prune(study, study.trials[trial.number])  # it makes its brackets at its first decision
+    bracket = optuna.pruners._filter_study(study, study.trials[trial.number])
+    assert len(bracket.get_trials()) < 5
+    assert Experience().has_border(bracket)
+    space = {"x": optuna.distributions.FloatDistribution(-5, 5)}
+    beside = {x: Experience().is_beside_failure(bracket, {"x": x}, space) for x in (0.9, 1.1)}
+    assert beside == {0.9: False, 1.1: True}
+
+
 def test_good_trials_are_not_filled_up_with_failures():
     failed = [trial_of(n, TrialState.FAIL, 2.0, "error") for n in range(30)]
     success = trial_of(30, TrialState.COMPLETE, 0.0, value=1.0)

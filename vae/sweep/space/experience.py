@@ -79,15 +79,19 @@ class Experience:
 
     def has_border(self, study: Study) -> bool:
         """Whether some of the configurations failed by themselves, and others did not."""
-        trials = [*self.earlier, *study.get_trials(deepcopy=False)]
+        trials = self._all(study)
         return any(map(failed_by_itself, trials)) and any(trial.state in _KNOWN for trial in trials)
+
+    def _all(self, study: Study) -> list[FrozenTrial]:
+        """As the sampler reads them: once for a suggestion, and of all brackets of a Hyperband."""
+        return [*self.earlier, *study._get_trials(deepcopy=False, use_cache=True)]
 
     def is_beside_failure(self, study: Study, params: Mapping[str, Any], space: Mapping[str, BaseDistribution]) -> bool:
         """Whether the trial that is nearest to these parameters failed by itself.
 
         Distances are Euclidean in the unit cube; two choices are 1 apart, as is a key that a trial lacks.
         """
-        trials = [*self.earlier, *study.get_trials(deepcopy=False)]
+        trials = self._all(study)
         ended = [trial for trial in trials if trial.state in _KNOWN or failed_by_itself(trial)]
         nearest = min(ended, key=lambda trial: sum(_apart(space[k], v, trial.params.get(k)) for k, v in params.items()))
         return nearest.state == TrialState.FAIL
