@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from dataclasses import asdict, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -20,7 +20,8 @@ BEYOND = [-1, 2**63, 10**400, 1e308, math.inf, -math.inf, math.nan]
 def numbers_of(kind: type, prefix: str = "") -> list[str]:
     """Dotted names of the numeric fields of a data class, those of the data classes in it included."""
     found = []
-    for name, hint in get_type_hints(kind).items():
+    for name, given in get_type_hints(kind).items():
+        hint = next(filter(is_dataclass, get_args(given)), given)  # also of one that may be null
         if is_dataclass(hint):
             found += numbers_of(hint, f"{prefix}{name}.")  # type: ignore[arg-type]
         elif re.search(r"\b(int|float)\b", str(hint)):
@@ -38,8 +39,10 @@ def with_value(settings: Any, name: str, value: object) -> Any:
 
 
 CASES = [(kind, name) for kind in (Sweeper, PlainGrid) for name in numbers_of(kind)]
-FRACTIONS = {name for name in _BOUNDS if "seconds" in name or "rate" in name}
+FRACTIONS = {name for name in _BOUNDS if "seconds" in name or "rate" in name or "hours" in name}
 """The others are counts: a float for one is refused when the config is composed."""
+OF_ANY_SIZE = ("stop_when.value",)
+"""A value of the program's, which needs only be finite."""
 
 
 def test_every_numeric_setting_has_bounds() -> None:
@@ -52,6 +55,11 @@ def test_every_numeric_setting_has_bounds() -> None:
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=lambda each: getattr(each, "__name__", each))
 def test_a_number_beyond_what_is_possible_is_refused_by_its_key(kind: type, name: str, value: float) -> None:
     if value == 1e308 and name not in FRACTIONS:
+        return
+    if name in OF_ANY_SIZE:
+        if not abs(value) < math.inf:
+            with pytest.raises(UserError, match=rf"^hydra\.sweeper\.{re.escape(name)} must be a finite number"):
+                check_bounds(with_value(kind(), name, value))
         return
     with pytest.raises(UserError, match=rf"^hydra\.sweeper\.{re.escape(name)} must be .*at (least|most) "):
         check_bounds(with_value(kind(), name, value))

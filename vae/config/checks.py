@@ -84,7 +84,8 @@ def check_number(key: str, value: float, bounds: Mapping[str, Any]) -> None:
     near = {name: bound for name, bound in bounds.items() if bound not in _LARGEST or value > bound}
     allowed = " and ".join(f"{_BOUNDS[name][1]} {_shown(bound)}" for name, bound in near.items())
     given = value if not isinstance(value, int) or abs(value) < 10**30 else f"{'-' * (value < 0)}more than 10**30"
-    raise UserError(f"{key} must be {allowed if finite else f'a finite number, {allowed}'}, but it is {given}.")
+    wanted = allowed if finite else ", ".join(filter(None, ["a finite number", allowed]))
+    raise UserError(f"{key} must be {wanted}, but it is {given}.")
 
 
 def _shown(bound: float) -> str:

@@ -27,6 +27,9 @@ _BOUNDS: Mapping[str, Mapping[str, float]] = {
     "storage_wait_seconds": {"at_least": 0, "at_most": _LONGEST_SECONDS},
     "trial_timeout_seconds": {"at_least": 0.001, "at_most": 1e8},
     "report_every_seconds": {"at_least": 0, "at_most": _LONGEST_SECONDS},
+    "stop_when.value": {},
+    "stop_when.trials_without_better": {"at_least": 1},
+    "stop_when.hours": {"at_least": 0.001, "at_most": 100_000},
     "confirm.top": {"at_least": 0},
     "confirm.seeds": {"at_least": 1},
     "max_batch_size": {"at_least": 1},
@@ -63,6 +66,11 @@ def checked_settings(config: DictConfig) -> Sweeper:
         raise UserError(f"hydra.sweeper.duplicates: no such choice: {settings.duplicates}. {choices}")
     if settings.confirm.top > 0 and not isinstance(settings.direction, str) and len(settings.direction) > 1:
         raise UserError("hydra.sweeper.confirm ranks one objective; there are several. Remove it.")
+    stop = settings.stop_when
+    if stop is not None and not isinstance(settings.direction, str) and len(settings.direction) > 1:
+        for name in ("value", "trials_without_better"):
+            if getattr(stop, name) is not None:
+                raise UserError(f"hydra.sweeper.stop_when.{name} takes one objective; there are several. Remove it.")
     if settings.grace_seconds <= settings.heartbeat_seconds:
         raise UserError(
             f"hydra.sweeper.grace_seconds ({settings.grace_seconds:g}) must be longer than heartbeat_seconds "

@@ -18,6 +18,21 @@ class Confirm:
 
 
 @dataclass
+class StopWhen:
+    """Ends a search before its n_trials, by the first of these that is met: what runs is finished, and nothing begins.
+
+    A study that has ended so begins nothing either when it is resumed, unless the rule is changed.
+    """
+
+    value: float | None = None
+    """The best value is at least this good; null: off. One objective only."""
+    trials_without_better: int | None = None
+    """So many trials of the study, complete or pruned, have ended since its best one; null: off. One objective only."""
+    hours: float | None = None
+    """This command has searched for so long, other sessions not included; null: off. Confirmations come on top."""
+
+
+@dataclass
 class Sweeper:
     """Everything under `hydra.sweeper`."""
 
@@ -50,6 +65,8 @@ class Sweeper:
     """Metric -> bound: {test/active_units: ">= 5"}. A trial outside its bounds is kept, but is never the best."""
     n_trials: int | None = 20
     """Total of complete and pruned trials in the study, earlier sessions included; null: all of a finite space."""
+    stop_when: StopWhen | None = field(default_factory=StopWhen)
+    """Ends the search by the first of {value: 95.2, trials_without_better: 15, hours: 2}; null: only by n_trials."""
     n_jobs: int = 2
     """Trials at a time."""
     slots: bool = True

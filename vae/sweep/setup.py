@@ -17,6 +17,7 @@ from vae.sweep.execution.executors import refuse_unreachable
 from vae.sweep.execution.measures import checked_measures
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.execution.stops import Stops
 from vae.sweep.setting_checks import checked_settings
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
@@ -230,6 +231,7 @@ def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:
         limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
         measures=measures,
         duplicates=settings.duplicates,
+        stops=Stops(settings.stop_when) if settings.stop_when else None,
     )
 
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,9 @@ class _Sweep:
 
     def run(self, open_report: OpenReport) -> Any:
         settings, folder, total = self.setup.settings, self.setup.place.folder, self.setup.policy.goal.total
-        board = self._board(self.ledger, total)
+        board, stops = self._board(self.ledger, total), self.setup.policy.stops
+        if stops:
+            board.nearness = partial(stops.nearness, self.ledger.study)
         say = board.console.print
         go_on = go_on_command(self.setup.program.config)
         say(self._headline(board.width))
@@ -129,6 +132,8 @@ class _Sweep:
             try:
                 with self.watch.explains(), log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
                     self._search(self.ledger, self.setup.policy, board)
+                    if stops and stops.met:
+                        say(f"stopped  {stops.met} (hydra.sweeper.stop_when)")
                     if settings.confirm.top > 0:
                         self.confirmed = self._confirm(say)
             except (KeyboardInterrupt, UserError) as error:

@@ -74,7 +74,7 @@ class Engine:
         self._next_recovery = 0.0
 
     def run(self, asked_to_stop: Event) -> None:
-        """Runs until the study has reached its goal and none of its trials is running.
+        """Runs until the study has reached its goal and none of its trials is running, or is good enough before that.
 
         However it ends, trials that this process runs go back into the study's queue. Raises UserError when the sweep
         should stop, and KeyboardInterrupt when it was asked to.
@@ -90,7 +90,8 @@ class Engine:
     def _turn(self, asked_to_stop: Event) -> bool:
         _stop_if(asked_to_stop)
         self._recover()
-        while self.executor.free() > 0:
+        stops, study = self.policy.stops, self.ledger.study
+        while self.executor.free() > 0 and not (stops and stops.reason(study)):
             _stop_if(asked_to_stop)
             trial = self.ledger.take(self.policy.goal)
             if trial is None:
@@ -99,6 +100,8 @@ class Engine:
         if self.executor.busy():
             self._settle_all(self.executor.wait(_POLL_SECONDS), asked_to_stop)
             return True
+        if stops and stops.met:
+            return False
         if not self.ledger.reached(self.policy.goal) or self.ledger.counts()[RunState.RUNNING]:
             time.sleep(_POLL_SECONDS)  # another process runs the last trials, or has died with them
             return True

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial
 from vae.errors import UserError
 from vae.sweep.execution.measures import Measures
 from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.stops import Stops
 from vae.sweep.study.goal import Goal
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Policy:
     measures: Measures
     duplicates: str = "run"
     """What is done with a suggestion that has been tried before: reuse, reseed or run."""
+    stops: Stops | None = None
+    """The rules by which the search is good enough before its goal."""
 
 
 class Failures:

@@ -1,7 +1,7 @@
 """A sweep on the terminal: a live table; in a file or pipe, a line for each trial that ends."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from optuna import Study
@@ -62,6 +62,8 @@ class Board:
         self._running: dict[int, float] = {}
         self._starts_workers = live
         self._pace = Pace(self._ended(ledger.counts()))
+        self.nearness: Callable[[], list[str]] = list
+        """How near the search is to being good enough."""
         self._live = Live(console=self.console, auto_refresh=False) if live and self.console.is_terminal else None
 
     @property
@@ -120,7 +122,7 @@ class Board:
             parts.append(f"best {value_text(best[0])} (#{best[0].number})")
         elif best:
             parts.append(f"{len(best)} on the Pareto front")
-        lines = wrap_parts("", [*parts, *self._time_left(counts)], self.width).split("\n")
+        lines = wrap_parts("", [*parts, *self.nearness(), *self._time_left(counts)], self.width).split("\n")
         if failed:
             last = failed[-1]
             lines.append(f"#{last.number} failed: {last.user_attrs.get(REASON, '')} ({params_text(last)})")
