@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support import Result, environment, start, summary_of
 
 from vae.sweep.execution import cores
+from vae.sweep.study.seeds import deviation, mean
 from vae.text import aligned_results, counted, measured_text
 
 Vae = Callable[..., Result]
@@ -59,13 +60,27 @@ def test_a_grid_says_which_job_of_how_many_and_ends_with_a_table(way: str, vae: 
 def test_a_launcher_runs_the_jobs(batch: tuple[str, ...], tmp_path: Path) -> None:
     """In a process of its own: joblib's workers live on, in the directory in which they began."""
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    process = start(
-        tmp_path, "-m", *TINY, "study=g", "seed=1,2,3", "optimizer.lr=1e-3", "hydra/launcher=joblib", *batch
-    )
+    process = start(tmp_path, "-m", *TINY, "study=g", "model.latent_size=1,2,3", "hydra/launcher=joblib", *batch)
     out, err = process.communicate(timeout=250)
     assert process.returncode == 0, (out, err)
-    assert [row[:2] for row in table_of(out)[1:4]] == [[str(i), "complete"] for i in range(3)]
-    assert [f"{i} of 3  seed={i}" in out for i in (1, 2, 3)] == [True] * 3
+    assert [row[0] for row in table_of(out)[1:4]] == ["0", "1", "2"]
+    assert sorted(row[1] for row in table_of(out)[1:4]) == ["best", "complete", "complete"]
+    assert [f"{i} of 3  model.latent_size={i}" in out for i in (1, 2, 3)] == [True] * 3
+
+
+def test_runs_that_differ_in_their_seed_alone_are_one_row(vae: Vae, tmp_path: Path) -> None:
+    done = vae("-m", *TINY, "study=g", "model.latent_size=2,3", "seed=1,2,3")
+    assert done.code == 0, done
+    values = [summary_of(tmp_path / f"multirun/g/trial_{i:04d}")["value"] for i in range(6)]
+    means = [mean(values[:3]), mean(values[3:])]
+    best = means.index(max(means))
+    heads, *rows = table_of(done.out)
+    assert heads == ["#", "state", "val/elbo", "seeds", "latent", "time"]
+    for i, row in enumerate(rows[:2]):
+        figure = measured_text(means[i], deviation(values[3 * i : 3 * i + 3])).split()
+        assert row[:7] == [("0–2", "3–5")[i], "best" if i == best else "complete", *figure, "3", str(i + 2)]
+    assert f"best of 2  #{('0–2', '3–5')[best]}  " in done.out
+    assert "mean and deviation of 3 seeds" in done.out
 
 
 def test_every_way_gives_the_same_values(vae: Vae, tmp_path: Path) -> None:

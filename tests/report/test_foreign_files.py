@@ -18,7 +18,7 @@ from vae.report.show.page import link_below, payload
 from vae.run.folder import below, pictures_of, trial_folder
 from vae.sweep.attributes import FOLDER
 from vae.sweep.study.finding import locate_study
-from vae.sweep.study.results import write_trials
+from vae.sweep.study.trials_file import write_trials
 from vae.text import cell
 
 from .conftest import Study, make_trials

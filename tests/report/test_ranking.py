@@ -12,7 +12,7 @@ from support import Result
 from vae.cli import compare
 from vae.report.read.places import read_records
 from vae.report.show.charts import charts
-from vae.report.show.page import by_rank, write_page
+from vae.report.show.page import write_page
 from vae.report.show.words import conclusion
 
 
@@ -55,7 +55,7 @@ def test_a_best_run_is_named_only_where_there_can_be_one(
     assert records.best == best
     assert said in conclusion(records)
     assert ("not ranked" in conclusion(records)) == (not best)
-    assert by_rank(records) == ([1, 0] if best else [0, 1])
+    assert records.order == ([1, 0] if best else [0, 1])
     assert best or not [chart for chart in charts(records) if chart.name != "timeline"]
     write_page(records, tmp_path / "page.html")
     shown = vae(str(folder), main=compare.main)

@@ -17,7 +17,7 @@ from vae.report.read.records import Execution, Records, Run
 from vae.report.show import pictures
 from vae.report.show.charts import charts, slots_of
 from vae.report.show.columns import columns
-from vae.report.show.page import by_rank, page, payload
+from vae.report.show.page import page, payload
 from vae.report.show.words import conclusion
 from vae.run.folder import RunFolder
 from vae.states import RunState
@@ -198,7 +198,7 @@ def test_runs_of_a_slot_do_not_overlap_and_no_process_has_more_slots_than_it_nee
 
 def test_pictures_keep_to_their_budget_best_runs_first(study, monkeypatch):
     records = read_records(study.folder)
-    order = by_rank(records)
+    order = records.order
     everything = pictures.gallery(records.runs, order)
     assert set(everything) == {i for i, run in enumerate(records.runs) if run.folder.pictures}
     size = sum(len(url) for i in order[:5] for url in everything[i].values())

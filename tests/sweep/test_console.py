@@ -12,7 +12,8 @@ from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.patience import Waiting
 from vae.sweep.study.patient import PatientStorage
 from vae.sweep.study.storage import database_patience
-from vae.sweep.terminal.table import Board, headline
+from vae.sweep.terminal.headline import headline
+from vae.sweep.terminal.table import Board, Steps
 
 KEYS = ["model.latent_size", "model.hidden_size", "optimizer.lr", "data.batch_size"]
 
@@ -46,7 +47,7 @@ def drawn(board: Board) -> list[str]:
 
 def board_of(ledger: Ledger, width: int, keys=KEYS) -> Board:
     console = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=width, height=30)
-    return Board(ledger, 40, keys, ["val/elbo"], 20, console=console)
+    return Board(ledger, 40, keys, ["val/elbo"], Steps(20), console=console)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])

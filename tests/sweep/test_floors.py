@@ -15,7 +15,8 @@ FLOORS = (
     ("trial", "setting_checks"),
     ("execution",),
     ("setup",),
-    ("confirmation", "terminal"),
+    ("companion",),
+    ("confirmation", "seeding", "terminal"),
     ("sweeper",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import signal
 import statistics
 import sys
@@ -51,6 +52,30 @@ class Vae:
 @pytest.fixture
 def vae(tmp_path):
     return Vae(tmp_path)
+
+
+def test_trials_of_several_seeds_are_means_of_runs_that_the_printed_command_repeats_bit_for_bit(vae):
+    output = vae.sweep("sweep=tpe", "trainer.epochs=2", "sweep.n_trials=2", "sweep.seeds=2", "sweep.race=0", "seed=5")
+    for trial in vae.study().get_trials(states=[optuna.trial.TrialState.COMPLETE]):
+        folders = [vae.trial(trial.number) / f"seed_{seed}" for seed in (5, 6)]
+        summaries = [json.loads((folder / "summary.json").read_text()) for folder in folders]
+        values = [summary["value"] for summary in summaries]
+        assert trial.user_attrs["values_by_seed"] == {"5": [values[0]], "6": [values[1]]}
+        assert trial.value == sum(values) / 2
+        assert trial.user_attrs["run"]["test/elbo"] == sum(summary["test/elbo"] for summary in summaries) / 2
+        assert [summary["seed"] for summary in summaries] == [5, 6]
+        assert [summary["trial"] for summary in summaries] == [trial.number] * 2
+        assert len({summary["wandb_id"] for summary in summaries}) == 2
+    assert "(mean and standard deviation over 2 seeds)" in output
+    again = next(line for line in output.splitlines() if "again: " in line).partition("again: ")[2]
+    assert again == "python -m vae experiment=multirun/s/best.yaml -m seed=5,6"
+    vae.run(*shlex.split(again)[3:], "tracking=none", "study=again")
+    values = [
+        json.loads((vae.folder / f"multirun/again/trial_{i:04d}/summary.json").read_text())["value"] for i in (0, 1)
+    ]
+    best = vae.study().best_trial
+    assert {"5": [values[0]], "6": [values[1]]} == best.user_attrs["values_by_seed"]
+    assert sum(values) / 2 == best.value
 
 
 def test_trials_keep_their_run_and_best_yaml_trains_to_the_same_value(vae):

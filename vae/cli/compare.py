@@ -52,7 +52,7 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
     """
     from vae.report.read.places import read_comparison
     from vae.report.show.columns import REASON_COLUMN, Column, columns
-    from vae.report.show.page import by_rank, damage_lines, write_page
+    from vae.report.show.page import damage_lines, write_page
 
     records = read_comparison(folders)
     with writing(page):
@@ -65,14 +65,14 @@ def compare_runs(folders: Sequence[str], csv_file: str | None, page: Path) -> No
         *columns(records),
     ]
     heads = [column.name for column in table]
-    rows = [[column.values[index] for column in table] for index in by_rank(records)]
+    rows = [[column.values[index] for column in table] for index in records.order]
     cells = [[cell(head) for head in heads], *([cell(value) for value in row] for row in rows)]
     if csv_file == "-":
         with writing(Path("standard output")):
             csv.writer(sys.stdout).writerows(cells)
         return
     short = [place for place, column in enumerate(table) if column.shown and column.name != REASON_COLUMN]
-    shown = [[table[place].cell(index) for place in short] for index in by_rank(records)]
+    shown = [[table[place].cell(index) for place in short] for index in records.order]
     print_table([table[place].label or heads[place] for place in short], shown)
     if not records.keys:
         print("the configs do not differ")

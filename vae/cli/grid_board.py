@@ -1,9 +1,7 @@
 """A plain grid on the terminal: which job of how many begins, how each ends, the time left, a table at the end."""
 
-import statistics
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,17 +9,16 @@ from rich.live import Live
 from rich.text import Text
 
 from vae.cli.grid_run import GridRun
+from vae.cli.grid_seeds import SeedRow, best_row, seed_rows
 from vae.config import record_of
-from vae.nested import bare, flatten
+from vae.nested import flatten
 from vae.report.read.grids import ranking_of
 from vae.states import RunState
 from vae.sweep.execution.outcome import Outcome
 from vae.sweep.study.results import error_among
-from vae.sweep.terminal.table import Pace, columns_that_fit
-from vae.text import ENDLESS, aligned_results, counted, measured_text, result_text, seconds_text, short_keys, wrap_parts
+from vae.sweep.terminal.job_table import IS_BEST, RUNS_AGAIN, Pace, columns_that_fit
+from vae.text import ENDLESS, aligned_results, measured_text, result_text, seconds_text, short_keys, wrap_parts
 
-_BEST, _AGAIN = "best", "again"
-"""What the table says of a job instead of its state."""
 _MOST_ROWS = 16
 
 
@@ -49,6 +46,7 @@ class GridBoard:
         if not self.console.is_terminal:
             self.console.width = ENDLESS
         self._live = Live(console=self.console, auto_refresh=False) if is_live and self.console.is_terminal else None
+        self._rows = seed_rows(jobs)
         self._to_run = sum(not job.is_left_out for job in jobs)
         self._pace = Pace(0)
 
@@ -90,7 +88,7 @@ class GridBoard:
             value = "" if job.value is None else f"{result_text(job.value)}  "
             reason = f" ({outcome.reason.partition(chr(10))[0]})" if outcome.reason else ""
             seconds = seconds_text(time.monotonic() - job.began)
-            state = _AGAIN if again else job.state
+            state = RUNS_AGAIN if again else job.state
             self.say(f"#{job.number} {state}  {value}{job.label}  {seconds}{reason}")
         if again:
             job.state = RunState.WAITING
@@ -104,7 +102,7 @@ class GridBoard:
     def sum_up(self) -> None:
         """The table of all jobs, how many have ended how, and the best of them."""
         self.say("")
-        self.console.print(self._table(self._jobs))
+        self.console.print(self._seed_table() if self._rows else self._table(self._jobs))
         self.say(" · ".join(self._counts()))
         for reason, numbers in self._reasons().items():
             self.say(f"failed  {', '.join(f'#{number}' for number in numbers)}  {reason}")
@@ -147,16 +145,13 @@ class GridBoard:
 
     def _table(self, jobs: Sequence[GridRun]) -> Any:
         keys = list(self._jobs[0].settings)
-        selected_on = {job.summary.get("selected_on") for job in self._jobs if job.value is not None}
-        name = self._names[0] if len(self._names) == 1 else "value"
-        name = name.replace("val/", "test/") if selected_on == {"test"} else name
         rows = [job.figures() for job in jobs]
         values = aligned_results([value for value, _, _ in rows])
         best = self._best()
         cells = [
             [
                 str(job.number),
-                _BEST if job is best else str(job.state),
+                IS_BEST if job is best else str(job.state),
                 value,
                 epochs,
                 "" if seconds is None else seconds_text(seconds),
@@ -164,8 +159,23 @@ class GridBoard:
             ]
             for job, value, (_, epochs, seconds) in zip(jobs, values, rows, strict=True)
         ]
-        heads = ["#", "state", name, "epochs", "time", *short_keys(keys, suffix="_size")]
+        heads = ["#", "state", self._heading(), "epochs", "time", *short_keys(keys, suffix="_size")]
         return columns_that_fit(heads, cells, self.console.width)
+
+    def _seed_table(self) -> Any:
+        """A row for each configuration."""
+        best = self._best_row()
+        heads = ["#", "state", self._heading(), "seeds", "time", *short_keys(list(self._rows[0].settings), "_size")]
+        return columns_that_fit(heads, [row.cells(row is best) for row in self._rows], self.console.width)
+
+    def _best_row(self) -> SeedRow | None:
+        return None if self._ranking.why_none else best_row(self._rows)
+
+    def _heading(self) -> str:
+        """What the values are called."""
+        selected_on = {job.summary.get("selected_on") for job in self._jobs if job.value is not None}
+        name = self._names[0] if len(self._names) == 1 else "value"
+        return name.replace("val/", "test/") if selected_on == {"test"} else name
 
     def _complete(self) -> list[tuple[float, GridRun]]:
         done = [(job.value, job) for job in self._jobs if job.state == RunState.COMPLETE]
@@ -174,25 +184,21 @@ class GridBoard:
     def _best(self) -> GridRun | None:
         """The job of the largest value, where the values can be compared and the settings made the difference."""
         done = self._complete()
-        if len(done) < 2 or self._only_seeds or self._ranking.why_none:
+        if len(done) < 2 or self._rows or self._ranking.why_none:
             return None
         return max(done, key=lambda pair: pair[0])[1]
 
     def _verdict(self) -> list[str]:
         """The best of n, or what stands in its place."""
         done = self._complete()
+        if row := self._best_row():
+            return [f"best of {len(self._rows)}  #{row.name}  {row.in_words}", row.label]
+        if len(self._rows) == 1 and len(done) >= 2:
+            return [self._rows[0].in_words]
         if best := self._best():
             value, job = max(done, key=lambda pair: pair[0])
             figure = measured_text(value, error_among(job.summary, [value]))
             return [f"best of {len(done)}  #{best.number}  {figure}", job.label, job.shown]
-        if len(done) >= 2 and self._only_seeds:
-            values = [value for value, _ in done]
-            mean, spread = statistics.fmean(values), statistics.stdev(values)
-            return [f"{measured_text(mean, spread)}, mean and deviation of {counted(len(done), 'seed')}"]
         if len(done) >= 2 and self._ranking.why_none:
             return [f"no best job: {self._ranking.why_none}"]
         return []
-
-    @cached_property
-    def _only_seeds(self) -> bool:
-        return [bare(key) for key in self._jobs[0].settings] == ["seed"]

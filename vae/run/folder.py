@@ -27,6 +27,7 @@ _CHECKPOINT = "checkpoint.pt"
 POINTS_PER_CURVE = 200
 """A longer curve is thinned to about this many points, as many as a chart can show."""
 _EPOCH = re.compile(r"_epoch_(\d+)$")
+_SEED = re.compile(r"seed_(\d+)")
 _KINDS = {"reconstruction": "reconstructions"}
 
 
@@ -88,6 +89,16 @@ def trial_folder(folder: Path, number: int, recorded: object = None) -> Path | N
     names = [str(Path(*parts[i:])) for i in range(len(parts))]
     names += [f"trial_{number:04d}", str(number)]  # where none was recorded, or one that leads out of the sweep's
     return next(filter(None, (below(folder, name) for name in names)), None)
+
+
+def seed_folders(folder: Path) -> dict[int, Path]:
+    """Seed -> the run's folder below that of a trial of several seeds, in the order of the seeds."""
+    found = ((_SEED.fullmatch(path.name), path) for path in folder.glob("seed_*"))
+    return {int(name[1]): path for name, path in sorted(found, key=_seed_of) if name and below(folder, path.name)}
+
+
+def _seed_of(found: tuple[re.Match[str] | None, Path]) -> int:
+    return int(found[0][1]) if found[0] else -1
 
 
 def is_run(folder: Path) -> bool:

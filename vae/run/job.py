@@ -12,6 +12,14 @@ LATEST = RESULTS / "latest"
 
 
 @dataclass(frozen=True)
+class Repeats:
+    """What a run is for a trial that has several: one of its seeds, or a confirmation with a fresh one."""
+
+    trial: int
+    confirms: bool = False
+
+
+@dataclass(frozen=True)
 class Job:
     """What is known of a run besides its config.
 
@@ -29,8 +37,8 @@ class Job:
     """As given on the command line or by a sweep."""
     swept: Sequence[str] = ()
     """Keys whose values differ between the runs of a multirun."""
-    confirms: int | None = None
-    """The trial that this run repeats with a fresh seed; None: it repeats none."""
+    repeats: Repeats | None = None
+    """The trial that this run repeats with another seed; None: it is one of its own, or none."""
     options: list[str] = field(default_factory=list)
     """Where its config is, as `vae.config.command_line.config_options` says it."""
     home: Path = field(default_factory=Path.cwd)

@@ -13,7 +13,7 @@ from vae.errors import UserError
 from vae.models import VAE
 from vae.nested import flatten
 from vae.run.build import build_model
-from vae.run.folder import has_checkpoint, read_config, read_summary, trial_folder
+from vae.run.folder import has_checkpoint, read_config, read_summary, seed_folders, trial_folder
 from vae.states import RunState
 from vae.sweep.study.place import holds_multirun
 from vae.training.checkpoint import CHECKPOINT_FILE, fitting, read_checkpoint
@@ -42,6 +42,8 @@ def checkpoint_of(run: str | Path) -> Path:
     path = Path(run)
     if path.is_dir() and not has_checkpoint(path) and holds_multirun(path):
         path = _best_run(path)
+    if path.is_dir() and not has_checkpoint(path):
+        path = next(iter(seed_folders(path).values()), path)
     return path if path.suffix == ".pt" and not path.is_dir() else path / CHECKPOINT_FILE
 
 

@@ -64,7 +64,7 @@ class Session:
         job, terminal = self._job, self._console.is_terminal
         self._facts = {
             "folder": str(job.folder.resolve()),
-            "trial": job.trial,
+            "trial": job.repeats.trial if job.repeats and not job.repeats.confirms else job.trial,
             "overrides": job.overrides,
             **git_state(),
             **machine_facts(),
@@ -188,7 +188,7 @@ class Session:
             self._name(),
             config.study if job.trial is not None else None,
             tags(self._record, settings.tags),
-            "train" if job.confirms is None else "confirm",
+            "confirm" if job.repeats and job.repeats.confirms else "train",
         )
         place = RunPlace(job.folder, job.trial, [bare(override.partition("=")[0]) for override in job.overrides])
         record = {**record_of(config), "run": dict(self._facts)}
@@ -199,9 +199,10 @@ class Session:
         config, job = self._config, self._job
         if job.trial is None:
             return run_name(self._record, self._swept, f"{config.data.name}-{config.model.name}")
-        if job.confirms is None:
+        if job.repeats is None:
             return run_name(self._record, self._swept, f"t{job.trial:03d}")
-        return run_name(self._record, self._swept | {"run.seed": config.seed}, f"c{job.confirms:03d}")
+        who = f"{'c' if job.repeats.confirms else 't'}{job.repeats.trial:03d}"
+        return run_name(self._record, self._swept | {"run.seed": config.seed}, who)
 
     def _save(self, name: str, file: str, picture: Image, epoch: int) -> None:
         path = self._job.folder / file

@@ -15,7 +15,7 @@ from vae.errors import orderly_end
 from vae.evaluation import check_density, check_measurable
 from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels
 from vae.run.images import check_same_images
-from vae.run.job import Job
+from vae.run.job import Job, Repeats
 from vae.run.session import Session
 from vae.sweep.execution.cores import announced
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
@@ -66,7 +66,7 @@ def train_and_test(config: RunConfig, job: Job) -> float:
         check_same_images(job.folder, state, splits)
     with trial_of_this_job() as trial, orderly_end(), announced(threads_on(device)):
         if trial:
-            job = replace(job, swept=tuple(trial.params), confirms=trial.confirms)
+            job = replace(job, swept=tuple(trial.params), repeats=_repeats(trial))
         session = Session(config, job, task)
         session.open(state["progress"]["history"] if state else (), trial)
         with fitting(store.path):
@@ -84,6 +84,12 @@ def train_and_test(config: RunConfig, job: Job) -> float:
             session.abort(error, progress, kept=kept_epoch(store.path))
             raise
     return value
+
+
+def _repeats(trial: Any) -> Repeats | None:
+    if trial.confirms is not None:
+        return Repeats(trial.confirms, confirms=True)
+    return None if trial.seed_of is None else Repeats(trial.seed_of)
 
 
 def trial_of_this_job() -> AbstractContextManager[Any]:

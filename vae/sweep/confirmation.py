@@ -1,32 +1,27 @@
 """The best trials are run again with fresh seeds, in a study of their own and in folders under confirm/."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.attributes import CONFIRMS, FRESH_SEED
+from vae.sweep.companion import open_companion
 from vae.sweep.execution.measures import Measures
 from vae.sweep.execution.policy import FailureLimits, Policy
 from vae.sweep.setup import Setup
 from vae.sweep.study.goal import Goal
 from vae.sweep.study.ledger import Ledger
-from vae.sweep.study.opening import Record, Search, open_study
+from vae.sweep.study.place import OF_CONFIRMATIONS
 
 _FIRST_FRESH_SEED = 1000
 
 
 def queue_confirmations(setup: Setup, best: Sequence[FrozenTrial], owner: str) -> Ledger:
     """Opens the study of the confirmations and queues these trials, with each seed once."""
-    settings = setup.settings
-    record = Record(space={}, directions=setup.search.record.directions, objectives=[], config={})
-    place = replace(setup.place, name=f"{setup.place.name}-confirm")
-    study, storage = open_study(place, Search(record, RandomSampler(), pruner={}), settings.heartbeat_seconds)
-    ledger = Ledger(study, storage, owner=owner, grace_seconds=settings.grace_seconds)
+    ledger = open_companion(setup, OF_CONFIRMATIONS, pruner={}, owner=owner)
     first = setup.plan.seed() + _FIRST_FRESH_SEED
     for trial in best:
-        for seed in range(first, first + settings.confirm.seeds):
+        for seed in range(first, first + setup.settings.confirm.seeds):
             ledger.enqueue(f"{trial.number}/{seed}", trial.params, {CONFIRMS: trial.number, FRESH_SEED: seed})
     return ledger
 

@@ -18,6 +18,11 @@ _LONGEST_SECONDS = 2_000_000
 _BOUNDS: Mapping[str, Mapping[str, float]] = {
     "n_jobs": {"at_least": 1, "at_most": 1_024},
     "n_trials": {"at_least": 1},
+    "stop_when.value": {},
+    "stop_when.trials_without_better": {"at_least": 1},
+    "stop_when.hours": {"at_least": 0.001, "at_most": 100_000},
+    "seeds": {"at_least": 1, "at_most": 1_000},
+    "race": {"at_least": 0, "at_most": 1},
     "steps": {"at_least": 0},
     "max_retries": {"at_least": 0},
     "same_error_limit": {"at_least": 1},
@@ -71,6 +76,11 @@ def checked_settings(config: DictConfig) -> Sweeper:
         for name in ("value", "trials_without_better"):
             if getattr(stop, name) is not None:
                 raise UserError(f"hydra.sweeper.stop_when.{name} takes one objective; there are several. Remove it.")
+    if settings.seeds > 1 and settings.duplicates == "reseed":
+        raise UserError(
+            f"hydra.sweeper.seeds={settings.seeds} trains every trial with the same seeds, so that they are compared "
+            "seed by seed; hydra.sweeper.duplicates=reseed would give a trial others. Use reuse or run."
+        )
     if settings.grace_seconds <= settings.heartbeat_seconds:
         raise UserError(
             f"hydra.sweeper.grace_seconds ({settings.grace_seconds:g}) must be longer than heartbeat_seconds "

@@ -67,8 +67,14 @@ class Sweeper:
     """Total of complete and pruned trials in the study, earlier sessions included; null: all of a finite space."""
     stop_when: StopWhen | None = field(default_factory=StopWhen)
     """Ends the search by the first of {value: 95.2, trials_without_better: 15, hours: 2}; null: only by n_trials."""
+    seeds: int = 1
+    """Seeds with which each suggestion is trained: the program's own seed and those that follow it, the same for every
+    trial. The trial's value is the mean over them. 1: one run per trial."""
+    race: float = 0.3
+    """With several seeds: a trial gets no further seed once it is worse than the best one at this level of Wilcoxon's
+    signed-rank test, paired by seed. Two seeds, both worse, have 0.25, three 0.125, four 0.0625; 0: off."""
     n_jobs: int = 2
-    """Trials at a time."""
+    """Runs at a time."""
     slots: bool = True
     """Run trials in n_jobs worker processes that live as long as the sweep; false: in this process. Only where the
     launcher is basic; the other launchers get batches of n_jobs."""
@@ -90,7 +96,7 @@ class Sweeper:
     """What is done with a suggestion that has been tried before: reuse its value, reseed (run it with a fresh seed), or
     run it again."""
     seed_key: str | None = None
-    """Config key of the seed, for reseed and confirm; null: the program has none."""
+    """Config key of the seed, for seeds, reseed and confirm; null: the program has none."""
     threads_key: str | None = None
     """Config key of a job's number of threads, to be named where slots have more threads than the machine has cores;
     null: the program has none."""

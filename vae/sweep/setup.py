@@ -1,6 +1,5 @@
 """From what Hydra hands over to a checked sweep: what is refused is refused before a study exists."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,11 +12,10 @@ from optuna.distributions import BaseDistribution
 from vae.config import check_study_name, refuse_password
 from vae.config.composed import group_options, task_config
 from vae.errors import UserError
+from vae.nested import bare
 from vae.sweep.execution.executors import refuse_unreachable
-from vae.sweep.execution.measures import checked_measures
-from vae.sweep.execution.policy import FailureLimits, Policy
+from vae.sweep.execution.policy import Policy, policy_from
 from vae.sweep.execution.program import HydraProgram
-from vae.sweep.execution.stops import Stops
 from vae.sweep.setting_checks import checked_settings
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
@@ -28,7 +26,6 @@ from vae.sweep.space.parameters import without_effect
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
 from vae.sweep.space.space import Space, read_space
-from vae.sweep.study.goal import Goal
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.place import refuse_shared_folder
 from vae.sweep.study.storage import absolute, sqlite_address
@@ -64,6 +61,18 @@ class Setup:
         return [line for line in lines if line]
 
     @property
+    def seeds(self) -> list[int]:
+        """The seeds with which each trial is trained; [] where it is a single run."""
+        n = self.settings.seeds
+        return list(range(self.plan.seed(), self.plan.seed() + n)) if n > 1 else []
+
+    @property
+    def objective_names(self) -> list[str]:
+        """What the objectives are called."""
+        settings = self.settings
+        return settings.objectives or [settings.value_name] * len(self.search.record.directions)
+
+    @property
     def remark(self) -> str:
         """What the program says of its config, for the sweep's first lines; "" where it says nothing."""
         of_config = _imported(self.settings, "remark")
@@ -96,7 +105,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     name = folder.name if settings.study_name is None else settings.study_name
     check_study_name(name, "hydra.sweeper.study_name")
     storage = absolute(settings.storage) if settings.storage else sqlite_address(folder / "study.db")
-    policy = _policy(settings, space, is_open=extend is not None)
+    policy = policy_from(settings, space, is_open=extend is not None)
     searched = _searched(
         settings, plan, StudyPlace(name, storage, folder, settings.storage_wait_seconds), policy, config
     )
@@ -116,6 +125,7 @@ def _searched(settings: Sweeper, plan: Plan, place: StudyPlace, policy: Policy, 
     """What is about to be searched, as earlier searches are compared with it."""
     directions, objectives = directions_of(settings.direction), settings.objectives or []
     compared = plan.comparable(settings.ignore_on_resume)
+    compared |= {"hydra.sweeper.seeds": str(settings.seeds)} if settings.seeds > 1 else {}
     return Searched(
         place,
         plan,
@@ -202,8 +212,9 @@ def _check_special_trials(
     Returns the distributions of all keys, as far as they are known beforehand.
     """
     known: dict[str, BaseDistribution] = dict(plan.space.params)
-    if settings.duplicates == "reseed" or settings.confirm.top > 0:
+    if settings.duplicates == "reseed" or settings.confirm.top > 0 or settings.seeds > 1:
         plan.seed()
+        _refuse_searched_seed(plan, settings.seeds)
     if plan.extend is not None:
         named = f"hydra.sweeper.custom_search_space={settings.custom_search_space}"
         # A sampler of its own: Optuna's serve one study.
@@ -216,23 +227,12 @@ def _check_special_trials(
     return known
 
 
-def _policy(settings: Sweeper, space: Space, is_open: bool) -> Policy:
-    measures = checked_measures(settings.objectives or (), settings.constraints or {})
-    name = str(settings.sampler.get("name"))
-    exhaustive = name in samplers.EXHAUSTIVE and not is_open
-    size = math.inf if is_open else samplers.size_of(name, space)
-    if settings.n_trials is None and not exhaustive:
+def _refuse_searched_seed(plan: Plan, seeds: int) -> None:
+    if seeds > 1 and plan.seed_key in [bare(key) for key in plan.space.params]:
         raise UserError(
-            "hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out, and only of a "
-            "space without custom_search_space."
+            f"{plan.seed_key} is searched, but hydra.sweeper.seeds={seeds} trains every trial with {seeds} seeds "
+            f"already. Remove one; {plan.seed_key}=N (a single value) is the first of them."
         )
-    return Policy(
-        goal=Goal(min(size, settings.n_trials or size), exhaustive),
-        limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
-        measures=measures,
-        duplicates=settings.duplicates,
-        stops=Stops(settings.stop_when) if settings.stop_when else None,
-    )
 
 
 def _first(settings: Sweeper, space: Space, config: DictConfig) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """One sweep from beginning to end: what `hydra/sweeper=optuna` runs."""
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,13 @@ from vae.files import make_folder
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, SUBDIR
 from vae.sweep.confirmation import confirmation_folder, confirmation_policy, queue_confirmations
-from vae.sweep.execution.engine import Engine
-from vae.sweep.execution.executors import crowding_text, executor_text, make_executor, uses_slots
+from vae.sweep.execution.engine import Engine, Executor, Watcher
+from vae.sweep.execution.executors import make_executor, uses_slots
+from vae.sweep.execution.launcher_batches import LauncherBatches
 from vae.sweep.execution.policy import Policy
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.execution.slots import Slots
+from vae.sweep.seeding import folder_of_run, open_runs, over_seeds, policy_of_runs
 from vae.sweep.setup import Setup, checked_setup
 from vae.sweep.space.distributions import overrides_of
 from vae.sweep.study.lease import Heartbeat
@@ -36,10 +39,11 @@ from vae.sweep.study.place import FolderWatch, refuse_foreign_folder
 from vae.sweep.study.results import Confirmed, best_trials, confirmations, ranked
 from vae.sweep.study.storage import address_of
 from vae.sweep.terminal.commands import command_line, go_on_command
+from vae.sweep.terminal.headline import first_lines
 from vae.sweep.terminal.last_words import sum_up
 from vae.sweep.terminal.log_file import log_file
-from vae.sweep.terminal.table import Board, headline
-from vae.sweep.terminal.words import space_text
+from vae.sweep.terminal.run_lines import RunLines
+from vae.sweep.terminal.table import Board, Steps
 from vae.sweep.trial import trial_environment
 from vae.text import counted
 
@@ -90,8 +94,9 @@ def open_ledger(setup: Setup) -> Ledger:
     refuse_foreign_folder(place.folder, has_study=lambda: study_exists(place))
     if settings.storage is None:
         make_folder(place.folder)
-    study, storage = open_study(place, setup.search, settings.heartbeat_seconds)
-    names = _objective_names(setup)
+    search = replace(setup.search, pruner={}) if setup.seeds else setup.search  # it is for the runs of the seeds
+    study, storage = open_study(place, search, settings.heartbeat_seconds)
+    names = setup.objective_names
     name_objectives(study, names)
     study.set_user_attr(ASKED, {"command": command_line(), "total": goal.total, "objectives": names})
     owner = owner_name(takes_jobs_along=setup.program.has_basic_launcher)  # another's jobs may outlive this process
@@ -120,7 +125,7 @@ class _Sweep:
             board.nearness = partial(stops.nearness, self.ledger.study)
         say = board.console.print
         go_on = go_on_command(self.setup.program.config)
-        say(self._headline(board.width))
+        say(first_lines(self.setup, self.ledger.study, board.width))
         interrupted = False
         # The engine stops between two of its steps, never during a transaction; a job of this process is interrupted.
         ask = self.asked_to_stop.set if uses_slots(self.setup.program, settings) else None
@@ -131,7 +136,10 @@ class _Sweep:
         ):
             try:
                 with self.watch.explains(), log_file(folder / "sweep.log", address_of(self.setup.place.storage)):
-                    self._search(self.ledger, self.setup.policy, board)
+                    if self.setup.seeds:
+                        self._search_over_seeds(board)
+                    else:
+                        self._search(self.ledger, self.setup.policy, board)
                     if stops and stops.met:
                         say(f"stopped  {stops.met} (hydra.sweeper.stop_when)")
                     if settings.confirm.top > 0:
@@ -161,32 +169,49 @@ class _Sweep:
         ended = counts[RunState.COMPLETE] + counts[RunState.PRUNED]
         return f" after {ended} of {counted(self.setup.policy.goal.total, 'trial')}"
 
-    def _headline(self, width: int) -> str:
-        setup, settings = self.setup, self.setup.settings
-        pruner = settings.pruner.get("name", "none")
-        facts = [
-            *([setup.remark] if setup.remark else []),
-            f"{settings.sampler['name']}, {'no' if pruner == 'none' else pruner} pruning",
-            f"{counted(setup.policy.goal.total, 'trial')}, {executor_text(setup.program, settings)}",
-            os.path.relpath(setup.place.folder),
-        ]
-        space = setup.plan.space
-        words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
-        head = headline(self.ledger.study, _objective_names(setup), facts=facts, space=words, width=width)
-        remarks = [*space.left_out, *setup.ignored, *setup.search.remarks(), crowding_text(setup.program, settings)]
-        return "\n".join([head, *filter(None, remarks)])
-
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup
-        keys, names = list(setup.plan.space.params), _objective_names(setup)
+        keys, names = list(setup.plan.space.params), setup.objective_names
         live = uses_slots(setup.program, setup.settings)
-        return Board(ledger, total, keys=keys, names=names, steps=setup.settings.steps, live=live)
+        of_seeds = Steps(len(setup.seeds), "seeds") if setup.seeds and ledger is self.ledger else None
+        steps = of_seeds or Steps(setup.settings.steps)
+        return Board(ledger, total, keys=keys, names=names, steps=steps, live=live)
 
     def _search(
         self, ledger: Ledger, policy: Policy, board: Board, folder_of: Callable[[FrozenTrial], str] | None = None
     ) -> None:
         """Runs trials until the policy's goal is reached, in the folders that Hydra gives them, or in those given."""
-        setup, settings = self.setup, self.setup.settings
+        with self._executor(policy.goal.total) as executor, self._alive(ledger), board:
+            self._engine(ledger, policy, executor, board, folder_of).run(self.asked_to_stop)
+
+    def _search_over_seeds(self, board: Board) -> None:
+        """Runs each trial once for each of its seeds."""
+        setup, trials = self.setup, self.ledger
+        runs = open_runs(setup, trials.owner)
+        total = setup.policy.goal.total * len(setup.seeds)
+        with self._executor(total) as executor, self._alive(trials), self._alive(runs), board:
+            lines = RunLines(board)
+            engine_of_runs = self._engine(runs, policy_of_runs(setup), executor, lines, folder_of_run(trials))
+            seeds = over_seeds(setup, engine_of_runs, trials, self.asked_to_stop)
+            self._engine(trials, setup.policy, seeds, board).run(self.asked_to_stop)
+
+    def _executor(self, total: float) -> Slots | LauncherBatches:
+        settings = self.setup.settings
+        objectives = 0 if settings.objectives else len(self.ledger.study.directions)
+        return make_executor(self.setup.program, settings, objectives=objectives, total=total)
+
+    def _alive(self, ledger: Ledger) -> Heartbeat:
+        return Heartbeat(ledger.renew, self.setup.settings.heartbeat_seconds)
+
+    def _engine(
+        self,
+        ledger: Ledger,
+        policy: Policy,
+        executor: Executor,
+        watcher: Watcher,
+        folder_of: Callable[[FrozenTrial], str] | None = None,
+    ) -> Engine:
+        setup = self.setup
 
         def environment(number: int, overrides: list[str]) -> list[str]:
             self.watch.check()  # the job would make its folder anew
@@ -200,16 +225,8 @@ class _Sweep:
             where = {"dir": value_in(setup.program.config, "hydra.sweep.dir"), "subdir": subdir}
             return [*found_by, *(override(f"hydra.sweep.{name}", literal(path)) for name, path in where.items())]
 
-        objectives = 0 if settings.objectives else len(ledger.study.directions)
-        with (
-            make_executor(setup.program, settings, objectives=objectives, total=policy.goal.total) as executor,
-            Heartbeat(ledger.renew, settings.heartbeat_seconds),
-            board,
-        ):
-            engine = Engine(
-                ledger, setup.plan, environment, executor=executor, policy=policy, watcher=board, check=self.watch.check
-            )
-            engine.run(self.asked_to_stop)
+        check = self.watch.check
+        return Engine(ledger, setup.plan, environment, executor=executor, policy=policy, watcher=watcher, check=check)
 
     def _confirm(self, say: Callable[[str], None]) -> list[Confirmed]:
         """Runs the best trials again with fresh seeds."""
@@ -222,8 +239,3 @@ class _Sweep:
             board = self._board(confirming, policy.goal.total)
             self._search(confirming, policy, board=board, folder_of=confirmation_folder)
         return confirmations(self.ledger.study, confirming.study)
-
-
-def _objective_names(setup: Setup) -> list[str]:
-    settings = setup.settings
-    return settings.objectives or [settings.value_name] * len(setup.search.record.directions)

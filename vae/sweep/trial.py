@@ -24,12 +24,14 @@ from optuna.trial import FrozenTrial, Trial
 
 from vae.config.quoting import literal, override
 from vae.errors import Pruned, UnreachableError, UserError
-from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, WANDB_ID
+from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, SEED_OF, WANDB_ID
 from vae.sweep.space.samplers import make_pruner
+from vae.sweep.study.first_seeds import FirstSeedPruner
 from vae.sweep.study.lease import Heartbeat, lease_of
 from vae.sweep.study.opening import StudyPlace
 from vae.sweep.study.patience import DEFAULT_WAIT_SECONDS
 from vae.sweep.study.patient import PatientStorage
+from vae.sweep.study.place import OF_SEEDS
 from vae.sweep.study.storage import STORAGE_ERRORS, open_storage
 
 TRIAL, STUDY, STORAGE, LEASE_OWNER = "VAE_TRIAL", "VAE_STUDY", "VAE_STORAGE", "VAE_LEASE"
@@ -92,6 +94,12 @@ class RunningTrial:
     def confirms(self) -> int | None:
         """The trial that this one runs again with a fresh seed."""
         number = self._trial.user_attrs.get(CONFIRMS)
+        return None if number is None else int(number)
+
+    @property
+    def seed_of(self) -> int | None:
+        """The trial of which this run is one seed."""
+        number = self._trial.user_attrs.get(SEED_OF)
         return None if number is None else int(number)
 
     def report(self, epoch: int, value: float) -> None:
@@ -213,7 +221,8 @@ def current() -> RunningTrial | NoTrial:
 def _load(study: str, storage: PatientStorage) -> optuna.Study:
     """A study that never samples. Opened once per process: a worker runs many trials."""
     loaded = optuna.load_study(study_name=study, storage=storage, sampler=RandomSampler())
-    loaded.pruner = make_pruner(json.loads(loaded.user_attrs.get(PRUNER, "{}")), len(loaded.directions))
+    pruner = make_pruner(json.loads(loaded.user_attrs.get(PRUNER, "{}")), len(loaded.directions))
+    loaded.pruner = FirstSeedPruner(pruner) if study.endswith(OF_SEEDS) else pruner
     return loaded
 
 

@@ -69,7 +69,8 @@ function startCurves() {
   const holder = document.getElementById("curves");
   if (!holder) return () => {};
   const select = document.getElementById("metric");
-  const metrics = [...new Set(data.curves.flatMap(Object.keys))].filter((name) => name !== "epoch");
+  const isDeviation = (name) => name.endsWith("_sd");
+  const metrics = [...new Set(data.curves.flatMap(Object.keys))].filter((name) => name !== "epoch" && !isDeviation(name));
   select.append(...metrics.map((name) => element("option", { value: name, textContent: name, selected: name === data.curve })));
 
   // Many runs form one trace with gaps: a trace for each would take seconds to draw.
@@ -84,6 +85,17 @@ function startCurves() {
     }
     const hasSinglePoints = runs.some((i) => data.curves[i].epoch?.length === 1);
     return { x, y, text, name, mode: hasSinglePoints ? "lines+markers" : "lines", hovertemplate: "run %{text}, epoch %{x}: %{y:.5g}<extra></extra>", ...style };
+  }
+
+  // Mean plus and minus a standard deviation over the seeds, as a band; nothing for a run of one seed.
+  function bandOf(i, colour) {
+    const { epoch, [select.value]: means, [`${select.value}_sd`]: deviations } = data.curves[i];
+    const known = (epoch ?? []).map((_, k) => k).filter((k) => isNumber(means?.[k]) && isNumber(deviations?.[k]));
+    if (known.length < 2) return [];
+    const back = [...known].reverse();
+    const x = [...known, ...back].map((k) => epoch[k]);
+    const y = [...known.map((k) => means[k] + deviations[k]), ...back.map((k) => means[k] - deviations[k])];
+    return [{ x, y, mode: "lines", fill: "toself", fillcolor: colour, opacity: 0.22, line: { width: 0 }, hoverinfo: "skip", showlegend: false }];
   }
 
   function rangeOfValues() {
@@ -107,10 +119,13 @@ function startCurves() {
     const ordinary = (test) => visible.filter((i) => test(i) && !bestRuns.has(i) && !view.chosen.includes(i));
     const isPruned = (i) => data.states[i] === "pruned";
     const letters = ["A", "B"];
+    const shown = view.chosen.filter((i) => view.visible.has(i) && !bestRuns.has(i));
     const traces = [
+      ...shown.flatMap((i) => bandOf(i, cssValue("--high"))),
+      ...visible.filter((i) => bestRuns.has(i)).flatMap((i) => bandOf(i, cssValue("--best"))),
       traceOf(ordinary(isPruned), "pruned", { line: { color: cssValue("--pruned"), width: 1 }, opacity: 0.9 }),
       traceOf(ordinary((i) => !isPruned(i)), "other runs", { line: { color: cssValue("--accent"), width: 1 }, opacity: visible.length > 200 ? 0.35 : 0.7 }),
-      ...view.chosen.filter((i) => view.visible.has(i) && !bestRuns.has(i)).map((i) => traceOf([i], `${letters[view.chosen.indexOf(i)]}: run ${data.names[i]}`, { line: { color: cssValue("--high"), width: 3 } })),
+      ...shown.map((i) => traceOf([i], `${letters[view.chosen.indexOf(i)]}: run ${data.names[i]}`, { line: { color: cssValue("--high"), width: 3 } })),
       traceOf(visible.filter((i) => bestRuns.has(i)), "best", { line: { color: cssValue("--best"), width: 3 } }),
     ].filter((trace) => trace.x.length);
     const { outside = 0, ...range } = rangeOfValues();

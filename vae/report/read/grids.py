@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from vae.config.comparison import objectives_mixed, why_not_comparable
 from vae.config.selection import BOUND, ELBO
 from vae.nested import bare, differing, select
-from vae.report.read.records import Execution, Ranking, Records, Request, Run
+from vae.report.read.records import Ending, Execution, Ranking, Records, Request, Run
+from vae.report.read.seeds import one_of_seeds
 from vae.run.folder import RunFolder, is_run, read_config, read_folder, read_overrides, read_sweep
 from vae.run.recorded import Damage, Scalar, shown
 from vae.states import RunState
@@ -81,7 +82,8 @@ def read_runs(
         _run(name, read_folder(path), {key: configs[name][key] for key in keys if key in configs[name]})
         for name, path in folders.items()
     ]
-    values = {key: [run.params[key] for run in runs if key in run.params] for key in keys}
+    runs = one_of_seeds(runs)
+    values = {key: of_key for key in keys if (of_key := [run.params[key] for run in runs if key in run.params])}
     distributions = {key: distribution(of_key) for key, of_key in values.items()}
     study = optuna.create_study(direction="maximize", study_name=title)
     study.add_trials([_trial(run, distributions) for run in runs])
@@ -131,8 +133,10 @@ def _run(name: str, folder: RunFolder, params: Mapping[str, Scalar]) -> Run:
         params=params,
         values=() if value is None else (float(value),),
         folder=folder,
-        execution=Execution(ended - seconds, ended) if ended and seconds and 0 < seconds <= ended else None,
-        reason=folder.summary.get("reason") or "",
+        ending=Ending(
+            reason=folder.summary.get("reason") or "",
+            execution=Execution(ended - seconds, ended) if ended and seconds and 0 < seconds <= ended else None,
+        ),
     )
 
 

@@ -47,7 +47,7 @@ def read_comparison(given: Sequence[str]) -> Records:
     folders: dict[str, Path] = {}
     for name in given:
         folder = find_folder(name)
-        below = {f"{os.path.relpath(folder)}/{run.name}": run for run in run_folders(folder)}
+        below = {f"{os.path.relpath(folder)}/{run.relative_to(folder)}": run for run in run_folders(folder)}
         runs = below or ({os.path.relpath(folder): folder} if is_run(folder) else {})
         if not runs:
             raise UserError(

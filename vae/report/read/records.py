@@ -28,8 +28,26 @@ class Execution:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How a run ended: when, and why, where that needs a word."""
+
+    reason: str = ""
+    execution: Execution | None = None
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """What stands behind a run that is the mean of several, which differ in their seed alone."""
+
+    values: Mapping[int, float] = field(default_factory=dict)
+    """Seed -> (first) value."""
+    runs: Sequence["Run"] = ()
+    """Those runs."""
+
+
+@dataclass(frozen=True)
 class Run:
-    """One training run."""
+    """One training run, or several of one configuration that differ in their seed alone."""
 
     name: str
     """The trial's number, or the run's folder as a person would type it."""
@@ -40,10 +58,28 @@ class Run:
     """The objectives; empty where the run has none."""
     folder: RunFolder = field(default_factory=RunFolder)
     """The run's files; what a trial's lack is filled in from the study."""
-    execution: Execution | None = None
-    """None while it runs, and where no times were recorded."""
-    reason: str = ""
-    """Why it ended as it did, where that needs a word."""
+    ending: Ending = field(default_factory=Ending)
+    over: OverSeeds = field(default_factory=OverSeeds)
+
+    @property
+    def execution(self) -> Execution | None:
+        """None while it runs, and where no times were recorded."""
+        return self.ending.execution
+
+    @property
+    def reason(self) -> str:
+        """Why it ended as it did, where that needs a word."""
+        return self.ending.reason
+
+    @property
+    def seeds(self) -> Mapping[int, float]:
+        """Seed -> the (first) value with it, where this stands for several; its own value is their mean."""
+        return self.over.values
+
+    @property
+    def parts(self) -> Sequence["Run"]:
+        """The runs for which this one stands; () for one that stands for itself."""
+        return self.over.runs
 
 
 @dataclass(frozen=True)
@@ -109,6 +145,18 @@ class Records:
         if self.ranking.why_none:
             return []
         return [trial.number for trial in best_trials(self.study, self.confirmed)]
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Indices of the runs: best first, then complete ones by value, then the rest by number."""
+        sign = -1.0 if self.maximise[0] else 1.0
+
+        def rank(index: int) -> tuple[bool, bool, float, int]:
+            run = self.runs[index]
+            value = sign * run.values[0] if run.values and not self.ranking.why_none else 0.0
+            return index not in self.best, run.state != RunState.COMPLETE, value, index
+
+        return sorted(range(len(self.runs)), key=rank)
 
     @property
     def damaged(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A sweep's folder -> records. The study is read once and copied into memory; its storage is not written to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,19 @@ from optuna.trial import FrozenTrial, TrialState
 from vae.errors import StorageError, UserError
 from vae.nested import bare
 from vae.report.read.grids import read_grid, run_folders
-from vae.report.read.records import Execution, Ranking, Records, Request, Run
-from vae.run.folder import RunFolder, curves_of, read_folder, read_sweep, trial_folder
+from vae.report.read.records import Ending, Execution, OverSeeds, Ranking, Records, Request, Run
+from vae.report.read.seeds import about_seeds, folder_over_seeds, read_seeds
+from vae.run.folder import RunFolder, curves_of, is_run, read_folder, read_sweep, trial_folder
 from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, parsed, plain_facts, shown, why_unread
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
-from vae.sweep.study.finding import in_memory, load_study, locate_study, recorded_place, repetitions_of
+from vae.sweep.study.finding import companion_of, in_memory, load_study, locate_study, recorded_place
 from vae.sweep.study.lease import lease_of
+from vae.sweep.study.place import OF_CONFIRMATIONS
 from vae.sweep.study.reading import reading
 from vae.sweep.study.results import confirmations
+from vae.sweep.study.seeds import values_by_seed
 from vae.sweep.study.storage import sqlite_address
 from vae.sweep.terminal.words import space_text
 
@@ -90,22 +93,43 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
         study=study,
         objectives=_objectives(asked.get("objectives"), trials, len(stored.directions)),
         request=request,
-        ranking=Ranking(confirmations(study, repetitions_of(stored))),
+        ranking=Ranking(confirmations(study, companion_of(stored, OF_CONFIRMATIONS))),
         damage=damage,
     )
 
 
 def _run(trial: FrozenTrial, place: Path | None) -> Run:
     began, ended = trial.datetime_start, trial.datetime_complete
+    by_seed = values_by_seed(trial)
+    of_seeds = read_seeds(place) if place and not is_run(place) else {}
+    files = folder_over_seeds(place, of_seeds) if of_seeds else read_folder(place) if place else RunFolder()
+    values = {seed: values[0] for seed, values in by_seed.items()}
     return Run(
         name=str(trial.number),
         state=RunState.from_trial(trial.state.name),
         params={key: as_scalar(value) for key, value in values_of(trial.params).items()},
         values=tuple(trial.values or ()),
-        folder=_completed(read_folder(place) if place else RunFolder(), trial),
-        execution=Execution(began.timestamp(), ended.timestamp(), lease_of(trial).owner) if began and ended else None,
-        reason=str(trial.user_attrs.get(REASON, "")) if trial.state != TrialState.RUNNING else "",
+        folder=_over_seeds(files, trial, values) if of_seeds or by_seed else _completed(files, trial),
+        ending=Ending(
+            reason=str(trial.user_attrs.get(REASON, "")) if trial.state != TrialState.RUNNING else "",
+            execution=Execution(began.timestamp(), ended.timestamp(), lease_of(trial).owner)
+            if began and ended
+            else None,
+        ),
+        over=OverSeeds(values, [_part(trial, seed, files) for seed, files in of_seeds.items()]),
     )
+
+
+def _part(trial: FrozenTrial, seed: int, folder: RunFolder) -> Run:
+    """One seed of a trial."""
+    state = RunState.from_summary(folder.summary.get("state"))
+    return Run(f"{trial.number} seed {seed}", state, folder=folder)
+
+
+def _over_seeds(folder: RunFolder, trial: FrozenTrial, values: Mapping[int, float]) -> RunFolder:
+    """The files of a trial's seeds, with what its study knows of them, which is of those that count."""
+    facts = plain_facts(_mapping(trial.user_attrs.get(FACTS)), Path(f"facts of trial {trial.number}"))
+    return replace(folder, summary={**folder.facts, **facts, **about_seeds(values)})
 
 
 def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:

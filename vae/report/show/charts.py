@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.report.read.records import Execution, Records
+from vae.report.show.spreads import Spread, spread_figure
 from vae.sweep.study.results import ENOUGH_TRIALS, importances
 from vae.text import counted
 
@@ -20,6 +21,8 @@ CONTOUR_KEYS = 3
 CONTOUR_TRIALS = 120
 """A contour's grid has a cell for every pair of trials: more of them cost megabytes and show no more."""
 SLICED_KEYS = 6
+MOST_OVER_SEEDS = 15
+"""Rows of a chart over seeds."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def charts(records: Records) -> Iterator[Chart]:
         lambda: _history(records, complete),
         lambda: _slices(records, complete, shares),
         lambda: _contours(records, complete, shares),
-        lambda: _confirmation(records),
+        lambda: _over_seeds(records),
         lambda: _pareto(records, complete),
         lambda: _timeline(records),
     )
@@ -94,36 +97,19 @@ def _contours(records: Records, complete: Sequence[FrozenTrial], shares: dict[st
         yield Chart(f"contour_{number}", f"{name} over {x} and {y}", caption, figure)
 
 
-def _confirmation(records: Records) -> Iterator[Chart]:
-    if not records.confirmed:
-        return
-    names = [f"trial {confirmed.trial.number}" for confirmed in records.confirmed]
-    figure = go.Figure()
-    for name, confirmed in zip(names, records.confirmed, strict=True):
-        figure.add_scatter(
-            x=list(confirmed.values), y=[name] * confirmed.seeds, mode="markers", showlegend=False, opacity=0.6
-        )
-    figure.add_scatter(
-        x=[confirmed.mean for confirmed in records.confirmed],
-        y=names,
-        error_x={"array": [confirmed.spread for confirmed in records.confirmed]},
-        mode="markers",
-        marker={"symbol": "diamond", "size": 11},
-        name="mean ± standard deviation",
-    )
-    figure.add_scatter(
-        x=[confirmed.trial.value for confirmed in records.confirmed],
-        y=names,
-        mode="markers",
-        marker={"symbol": "x-thin-open", "size": 11},
-        name="value in the search (selected, so not counted)",
-    )
-    figure.update_layout(
-        xaxis_title=records.objectives[0], yaxis={"autorange": "reversed"}, legend={"orientation": "h", "y": -0.25}
-    )
-    seeds = max(confirmed.seeds for confirmed in records.confirmed)
-    caption = f"The best runs, repeated with {counted(seeds, 'fresh seed')} each; best mean first."
-    yield Chart("confirmation", "Confirmation over seeds", caption, figure)
+def _over_seeds(records: Records) -> Iterator[Chart]:
+    """The best runs over their seeds, and those that were confirmed with fresh ones."""
+    of_seeds = [records.runs[i] for i in records.order if len(records.runs[i].seeds) > 1][:MOST_OVER_SEEDS]
+    if of_seeds and len(records.objectives) == 1:
+        rows = [Spread(f"run {run.name}", list(run.seeds.values())) for run in of_seeds]
+        n = max(len(row.values) for row in rows)
+        caption = f"A point per seed, up to {n} each; best mean first. Seeds are the same for all runs."
+        yield Chart("seeds", "Runs over their seeds", caption, spread_figure(records.objectives[0], rows))
+    if records.confirmed:
+        rows = [Spread(f"trial {c.trial.number}", list(c.values), c.trial.value) for c in records.confirmed]
+        n = max(confirmed.seeds for confirmed in records.confirmed)
+        caption = f"The best runs, repeated with {counted(n, 'fresh seed')} each; best mean first."
+        yield Chart("confirmation", "Confirmation over seeds", caption, spread_figure(records.objectives[0], rows))
 
 
 def _pareto(records: Records, complete: Sequence[FrozenTrial]) -> Iterator[Chart]:
@@ -135,7 +121,8 @@ def _pareto(records: Records, complete: Sequence[FrozenTrial]) -> Iterator[Chart
 
 def _timeline(records: Records) -> Iterator[Chart]:
     """Bars by slot. Optuna's own timeline has a row per trial, which hides whether slots stood idle."""
-    executed = [(run, run.execution) for run in records.runs if run.execution]
+    runs = [part for run in records.runs for part in ([p for p in run.parts if p.execution] or [run])]
+    executed = [(run, run.execution) for run in runs if run.execution]
     if not executed:
         return
     first = min(execution.begin for _, execution in executed)

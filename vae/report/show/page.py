@@ -21,7 +21,6 @@ from vae.report.show.pictures import gallery
 from vae.report.show.words import conclusion, failures, overview
 from vae.run.folder import below
 from vae.run.recorded import Damage
-from vae.states import RunState
 
 SCRIPTS = ("model.js", "table.js", "parallel.js", "charts.js", "gallery.js", "page.js")
 DIGITS = 6
@@ -45,7 +44,7 @@ def page(records: Records, folder: Path, damage: Damage | None = None) -> str:
     """
     damage = dict(records.damaged) if damage is None else damage
     drawn = list(charts(records))
-    pictures = gallery(records.runs, by_rank(records), damage)
+    pictures = gallery(records.runs, records.order, damage)
     has_curves = any(run.folder.curves for run in records.runs)
     values = {
         "title": records.title,
@@ -76,18 +75,6 @@ def damage_lines(damaged: Damage) -> list[str]:
     return [*lines, f"and {more:,} more damaged files, which the report names"] if more else lines
 
 
-def by_rank(records: Records) -> list[int]:
-    """Indices of the runs: best first, then complete ones by value, then the rest by number."""
-    sign = -1.0 if records.maximise[0] else 1.0
-
-    def rank(index: int) -> tuple[bool, bool, float, int]:
-        run = records.runs[index]
-        value = sign * run.values[0] if run.values and not records.ranking.why_none else 0.0
-        return index not in records.best, run.state != RunState.COMPLETE, value, index
-
-    return sorted(range(len(records.runs)), key=rank)
-
-
 def payload(records: Records, folder: Path) -> dict[str, Any]:
     """What the scripts work on: columns over runs, curves, links."""
     runs, curves = records.runs, [run.folder.curves for run in records.runs]
@@ -104,7 +91,7 @@ def payload(records: Records, folder: Path) -> dict[str, Any]:
         "names": [run.name for run in runs],
         "states": [run.state for run in runs],
         "best": records.best,
-        "order": by_rank(records),
+        "order": records.order,
         "columns": made,
         "curves": [{name: [_rounded(v) for v in values] for name, values in of_run.items()} for of_run in curves],
         "curve": records.objectives[0] if any(records.objectives[0] in of_run for of_run in curves) else "reported",

@@ -16,19 +16,20 @@ from vae.tracking.wandb.workspace import Project, PublishedStudy, TargetMetric
 
 def published_study(records: Records, folder: Path) -> PublishedStudy:
     """Raises UserError if none of the runs was tracked in W&B."""
-    ids = [run.folder.facts.get(WANDB_ID) for run in records.runs]
-    if not any(ids):
+    ids = [[part.folder.facts.get(WANDB_ID) for part in run.parts or [run]] for run in records.runs]
+    if not any(map(any, ids)):
         raise UserError(
             f"{folder}: none of these runs was tracked in W&B (tracking=none), so there is nothing to show."
         )
-    best = ids[records.best[0]] if records.best else None
+    over_seeds = any(len(run.seeds) > 1 for run in records.runs)
+    best = ids[records.best[0]] if records.best else []
     return PublishedStudy(
         name=records.title,
         project=_project(folder),
-        target=TargetMetric(records.objectives[0], "maximize" if records.maximise[0] else "minimize"),
+        target=TargetMetric(records.objectives[0], "maximize" if records.maximise[0] else "minimize", over_seeds),
         swept={key: _space(records, key) for key in records.keys},
-        run_ids=[str(run_id) for run_id in ids if run_id],
-        best_run_id=None if best is None else str(best),
+        run_ids=[str(run_id) for of_run in ids for run_id in of_run if run_id],
+        best_run_id=str(best[0]) if len(best) == 1 and best[0] else None,
         notes=records.request.command,
     )
 

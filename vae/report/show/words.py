@@ -2,17 +2,24 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from vae.report.read.records import Records
-from vae.report.show.columns import ELBO_IS, SELECTED_ON, objective_labels
+from vae.report.read.records import Records, Run
+from vae.report.read.seeds import SEED
+from vae.report.show.columns import (
+    ALIKE,
+    ELBO_IS,
+    LEVEL,
+    SELECTED_ON,
+    beside_best,
+    objective_labels,
+    uncertainty,
+)
 from vae.states import RunState
-from vae.sweep.study.results import error_among, importances, why_no_importances
+from vae.sweep.study.results import importances, why_no_importances
 from vae.text import counted, goal_text, last_part, measured_text, precise_text
 
-SEED = "seed"
 _SHARED = ("git_commit", "git_dirty", "device", "processor", "torch", "seed")
 """Facts that are stated once where all runs have them in common."""
 _NOT_FINISHED = (RunState.FAILED, RunState.INTERRUPTED, RunState.UNFINISHED)
@@ -56,13 +63,15 @@ def _found(records: Records) -> str:
         axes = " and ".join(records.objectives)
         return f"{len(records.best)} of {len(complete)} complete runs are on the Pareto front of {axes}."
     best, name = records.runs[records.best[0]], objective_labels(records)[0]
-    if records.keys == [SEED] and len(complete) > 1:
-        return _over_seeds(name, [run.values[0] for run in complete])
+    if len(records.runs) == 1 and len(best.parts) > 1:
+        return _over_seeds(name, best)
     among = f"the best of {len(complete)} complete runs" if len(complete) > 1 else "the only complete run"
     params = ", ".join(f"{last_part(key)} {typeset(value)}" for key, value in best.params.items() if key != SEED)
-    figure = typeset_result(best.values[0], error_among(best.folder.facts, best.values))
-    sentences = f"Run {best.name} is {among}: {name} {figure}"
+    figure = typeset_result(best.values[0], uncertainty(best))
+    over = f" (mean and standard deviation over {len(best.seeds)} seeds)" if len(best.seeds) > 1 else ""
+    sentences = f"Run {best.name} is {among}: {name} {figure}{over}"
     sentences += f"{f' with {params}' if params else ''}."
+    sentences += _alike(records)
     if SEED in best.params:
         sentences += " The runs differ in their seeds too, so that part of the difference is luck."
     if best.folder.facts.get("collapsed"):
@@ -84,13 +93,22 @@ def _found(records: Records) -> str:
     return f"{sentences} {records.ranking.remark}".rstrip()
 
 
-def _over_seeds(name: str, values: Sequence[float]) -> str:
+def _over_seeds(name: str, run: Run) -> str:
     """Runs that differ in nothing but their seed have no best one: their mean is what is known."""
-    mean, spread = statistics.mean(values), statistics.stdev(values)
     return (
-        f"The {len(values)} complete runs differ in their seed alone: {name} {typeset_result(mean, spread)} (mean and "
-        f"standard deviation over {len(values)} seeds)."
+        f"The {len(run.seeds)} complete runs differ in their seed alone: {name} "
+        f"{typeset_result(run.values[0], uncertainty(run))} (mean and standard deviation over {len(run.seeds)} seeds)."
     )
+
+
+def _alike(records: Records) -> str:
+    """A sentence, after a blank, on the runs that cannot be told from the best one over the seeds; "" without any."""
+    beside = zip(records.runs, beside_best(records), strict=True)
+    names = [run.name for run, said in beside if said is not None and str(said).startswith(ALIKE)]
+    if not names:
+        return ""
+    which = f"Run {names[0]} is" if len(names) == 1 else f"Runs {', '.join(names[:-1])} and {names[-1]} are"
+    return f" {which} not distinguishable from it over the seeds (paired t-test, p ≥ {LEVEL})."
 
 
 def overview(records: Records) -> dict[str, str]:

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from vae.errors import UnreachableError, UserError
 from vae.states import RunState
-from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, STARTS
+from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, SEEDS, STARTS
 from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_error
 from vae.sweep.execution.policy import Failures, Policy
 from vae.sweep.space.plan import Plan
@@ -80,14 +80,15 @@ class Engine:
         should stop, and KeyboardInterrupt when it was asked to.
         """
         try:
-            while self._turn(asked_to_stop):
+            while self.turn(asked_to_stop):
                 self.check()
                 self.watcher.tick()
         finally:
             self.executor.stop()
             self.ledger.release_all()
 
-    def _turn(self, asked_to_stop: Event) -> bool:
+    def turn(self, asked_to_stop: Event) -> bool:
+        """Starts what there is room for and takes what has ended. Returns whether there is more to do."""
         _stop_if(asked_to_stop)
         self._recover()
         stops, study = self.policy.stops, self.ledger.study
@@ -149,16 +150,18 @@ class Engine:
         return next((t for t in ended if t.number != trial.number and t.params == trial.params), None)
 
     def _reuse(self, trial: FrozenTrial, earlier: FrozenTrial) -> None:
-        measured = {FACTS, *self.policy.measures.constraints}
+        measured = {FACTS, SEEDS, *self.policy.measures.constraints}
         copied = {key: value for key, value in earlier.user_attrs.items() if key in measured}
         self.ledger.note(trial.number, {**copied, DUPLICATE_OF: earlier.number})
         reason = f"the same configuration as trial {earlier.number}"
-        if earlier.state == TrialState.COMPLETE:
+        is_complete = earlier.state == TrialState.COMPLETE
+        if SEEDS in earlier.user_attrs or not is_complete:
+            for step, value in earlier.intermediate_values.items():
+                self.ledger.report(trial.number, step, value)
+        if is_complete:
             self._end(trial.number, Outcome(Cause.COMPLETE, tuple(earlier.values), reason))
-            return
-        for step, value in earlier.intermediate_values.items():
-            self.ledger.report(trial.number, step, value)
-        self._end(trial.number, Outcome(Cause.PRUNED, reason=reason))
+        else:
+            self._end(trial.number, Outcome(Cause.PRUNED, reason=reason))
 
     def _settle_all(self, ended: Sequence[tuple[int, Outcome]], asked_to_stop: Event) -> None:
         """Records every end before the first of them that stops the sweep does so."""

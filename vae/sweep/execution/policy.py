@@ -1,15 +1,19 @@
 """When a trial is run again, and when a sweep is stopped."""
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
-from vae.sweep.execution.measures import Measures
+from vae.sweep.execution.measures import Measures, checked_measures
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.execution.stops import Stops
+from vae.sweep.settings import Sweeper
+from vae.sweep.space.samplers import EXHAUSTIVE, size_of
+from vae.sweep.space.space import Space
 from vae.sweep.study.goal import Goal
 
 _log = logging.getLogger(__name__)
@@ -25,6 +29,8 @@ class FailureLimits:
     """How often a lost trial is run again."""
     same_error_limit: int = 3
     """So many trials in a row that end in the same exception stop the sweep, while no trial has succeeded."""
+    stop: bool = True
+    """Whether failures stop the sweep at all; those of a trial's single seeds are judged with their trial."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,29 @@ class Policy:
     """What is done with a suggestion that has been tried before: reuse, reseed or run."""
     stops: Stops | None = None
     """The rules by which the search is good enough before its goal."""
+
+
+def policy_from(settings: Sweeper, space: Space, is_open: bool) -> Policy:
+    """The rules that the settings ask for. Raises UserError.
+
+    `is_open`: more keys may be suggested than the space has.
+    """
+    measures = checked_measures(settings.objectives or (), settings.constraints or {})
+    name = str(settings.sampler.get("name"))
+    exhaustive = name in EXHAUSTIVE and not is_open
+    size = math.inf if is_open else size_of(name, space)
+    if settings.n_trials is None and not exhaustive:
+        raise UserError(
+            "hydra.sweeper.n_trials must be a number: only the samplers grid and brute_force run out, and only of a "
+            "space without custom_search_space."
+        )
+    return Policy(
+        goal=Goal(min(size, settings.n_trials or size), exhaustive),
+        limits=FailureLimits(settings.max_failure_rate, settings.max_retries, settings.same_error_limit),
+        measures=measures,
+        duplicates=settings.duplicates,
+        stops=Stops(settings.stop_when) if settings.stop_when else None,
+    )
 
 
 class Failures:
@@ -61,6 +90,8 @@ class Failures:
         """Raises UserError when the failures look like a bug, or are more than max_failure_rate."""
         if outcome.details:
             _log.error("trial %d: %s\n%s", trial.number, outcome.reason, outcome.details)
+        if not self._limits.stop:
+            return
         self._count += 1
         which = f"trial {trial.number} ({', '.join(f'{key}={value}' for key, value in trial.params.items())})"
         if outcome.cause == Cause.BAD_RETURN and not self._any_success():

@@ -102,8 +102,8 @@ class Plan:
         value = OmegaConf.select(self.base, self.seed_key) if self.seed_key else None
         if not isinstance(value, int):
             raise UserError(
-                f"hydra.sweeper.seed_key={self.seed_key}: to run a trial with fresh seeds, this must be the key of the "
-                "program's seed, for example hydra.sweeper.seed_key=seed."
+                f"hydra.sweeper.seed_key={self.seed_key}: to run a trial with several or fresh seeds, this must be the "
+                "key of the program's seed, for example hydra.sweeper.seed_key=seed."
             )
         return value
 

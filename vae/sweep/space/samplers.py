@@ -145,9 +145,7 @@ def make_sampler(
             if space.conditions or open_ended:
                 raise ValueError("it begins with earlier trials only where no key is conditional")
             begins = {"source_trials": [_of_numbers(trial) for trial in earlier]}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is experimental, and of what will be removed
-            return SAMPLER_CLASSES[name](seed=seed, **parameters, **begins)
+        return quietly(lambda: SAMPLER_CLASSES[name](seed=seed, **parameters, **begins))
 
     return _checked(
         lambda: NumberedSampler(build=build, seed=seed, name=name),
@@ -196,11 +194,16 @@ def rehearse(pruner: BasePruner, name: str) -> None:
     _checked(decide, f"hydra/sweeper/pruner={name}")
 
 
+def quietly(build: Callable[[], Built]) -> Built:
+    """What is built, without Optuna's warnings of what is experimental, and of what will be removed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return build()
+
+
 def _checked(build: Callable[[], Built], what: str) -> Built:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what is experimental, and of what will be removed
-            return build()
+        return quietly(build)
     except (TypeError, ValueError) as error:
         raise UserError(f"{what}: {error}") from error
     except ArithmeticError as error:

@@ -10,12 +10,10 @@ from optuna.trial import FrozenTrial
 from vae.errors import UserError
 from vae.nested import select, without_resolvers
 from vae.sweep.attributes import FOLDER, SUBDIR
-from vae.sweep.study.place import STUDY_FILE, recorded_multirun
+from vae.sweep.study.place import OF_CONFIRMATIONS, OF_SEEDS, STUDY_FILE, recorded_multirun
 from vae.sweep.study.reading import reading
 from vae.sweep.study.results import best_trials, confirmations
 from vae.sweep.study.storage import absolute, sqlite_address
-
-_CONFIRM = "-confirm"
 
 
 def locate_study(folder: Path) -> tuple[str, str] | None:
@@ -34,7 +32,8 @@ def locate_study(folder: Path) -> tuple[str, str] | None:
 
 def load_study(folder: Path, storage: BaseStorage, where: str, name: str) -> optuna.Study:
     """The study of a folder, in its storage `where`. Raises UserError where there is none of its name."""
-    names = [n for n in optuna.get_all_study_names(storage) if not n.endswith(_CONFIRM)]
+    every = set(optuna.get_all_study_names(storage))
+    names = sorted(every - {f"{each}{suffix}" for each in every for suffix in (OF_CONFIRMATIONS, OF_SEEDS)})
     candidates = [n for n in (name, folder.resolve().name) if n in names] or (names if len(names) == 1 else [])
     if not candidates:
         raise UserError(
@@ -50,9 +49,9 @@ def in_memory(stored: optuna.Study, trials: Sequence[FrozenTrial]) -> optuna.Stu
     return study
 
 
-def repetitions_of(stored: optuna.Study) -> optuna.Study:
-    """The study of the repetitions; an empty one where nothing was confirmed."""
-    name = f"{stored.study_name}{_CONFIRM}"
+def companion_of(stored: optuna.Study, suffix: str) -> optuna.Study:
+    """The study of a study's confirmations, or of its seeds; an empty one where there is none."""
+    name = f"{stored.study_name}{suffix}"
     if name not in optuna.get_all_study_names(stored._storage):
         return optuna.create_study(directions=stored.directions)
     again = optuna.load_study(study_name=name, storage=stored._storage, sampler=optuna.samplers.RandomSampler())
@@ -76,6 +75,6 @@ def best_of_folder(folder: Path) -> list[tuple[int, str]]:
     where, name = located
     with reading(where) as storage:
         stored = load_study(folder, storage, where, name)
-        confirmed = confirmations(stored, repetitions_of(stored)) if len(stored.directions) == 1 else []
+        confirmed = confirmations(stored, companion_of(stored, OF_CONFIRMATIONS)) if len(stored.directions) == 1 else []
         best = best_trials(stored, confirmed)
     return [(trial.number, recorded_place(trial)) for trial in best]

@@ -1,8 +1,7 @@
 """Whose trial is it, and how did it end: every change of a trial's state in the study is made here.
 
-A running trial bears a lease. A trial whose lease has run out is stale, and any process puts it back into the study's
-queue under its own number: its parameters, reports and folder stay what they are, and it resumes from its last
-checkpoint.
+A running trial bears a lease. Where it has run out, the trial is stale, and any process puts it back into the queue
+under its own number: its parameters, reports and folder stay what they are, and it resumes from its last checkpoint.
 """
 
 import logging
@@ -19,7 +18,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from vae.errors import UnreachableError
 from vae.states import RunState
-from vae.sweep.attributes import CAUSE, LEASE, LOST, QUEUED, QUEUED_BY, REASON, STARTS
+from vae.sweep.attributes import CAUSE, LEASE, LOST, QUEUED, QUEUED_BY, REASON, STARTS, WITHDRAWN
 from vae.sweep.study.goal import Goal, count_states
 from vae.sweep.study.lease import Sightings, lease_of, of_another_program
 from vae.sweep.study.lock import alone
@@ -48,7 +47,6 @@ class Ledger:
         """How the storage is waited for when it is away."""
         self._storage = storage
         self._sightings = Sightings(grace_seconds)
-        self._study_id = study._study_id
         self._ids: dict[int, int] = {}
         self._taken: dict[int, Trial] = {}
 
@@ -123,16 +121,20 @@ class Ledger:
     def enqueue(self, key: str, params: dict[str, Any], attributes: Mapping[str, Any] | None = None) -> None:
         """Puts known parameters into the queue, once per `key` however many processes do so at the same time."""
         with alone(self._storage):
-            if self._queued(key):
-                return
-            self.study.enqueue_trial(params, user_attrs={QUEUED: key, QUEUED_BY: self.owner, **(attributes or {})})
+            if not self._queued(key):
+                self.study.enqueue_trial(params, user_attrs={QUEUED: key, QUEUED_BY: self.owner, **(attributes or {})})
         for late in self._queued(key)[1:]:
             if late.user_attrs[QUEUED_BY] == self.owner and late.state == TrialState.WAITING:
-                self._note(late.number, REASON, "queued by another process as well")
-                self._storage.set_trial_state_values(self._id(late.number), TrialState.FAIL)
+                self.withdraw(late.number, "queued by another process as well")
+
+    def withdraw(self, number: int, why: str) -> None:
+        """Takes a waiting trial out of the queue for good."""
+        self.note(number, {CAUSE: WITHDRAWN, REASON: why})
+        with suppress(UpdateFinishedTrialError):
+            self._storage.set_trial_state_values(self._id(number), TrialState.FAIL)
 
     def _queued(self, key: str) -> list[FrozenTrial]:
-        return [trial for trial in self.trials() if trial.user_attrs.get(QUEUED) == key]
+        return [t for t in self.trials() if t.user_attrs.get(QUEUED) == key]
 
     def renew(self) -> bool:
         """A sign of life for every trial that this process still holds; False if the storage did not take it."""
@@ -163,7 +165,7 @@ class Ledger:
         return True
 
     def note(self, number: int, attributes: Mapping[str, Any]) -> None:
-        """Adds user attributes to a running trial."""
+        """Adds user attributes to a trial that has not ended."""
         for key, value in attributes.items():
             self._note(number, key, value)
 
@@ -244,5 +246,5 @@ class Ledger:
 
     def _id(self, number: int) -> int:
         if number not in self._ids:
-            self._ids[number] = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._ids[number] = self._storage.get_trial_id_from_study_id_trial_number(self.study._study_id, number)
         return self._ids[number]

@@ -15,6 +15,8 @@ from vae.errors import StorageError, UserError
 from vae.nested import select, without_resolvers
 
 STUDY_FILE, MULTIRUN_FILE = "study.db", "multirun.yaml"
+OF_CONFIRMATIONS, OF_SEEDS = "-confirm", "-seeds"
+"""What follows a study's name in that of its companions: the best trials again, and its trials seed by seed."""
 """Of a search, unless its study is kept elsewhere; of every multirun, written by whatever sweeper runs it."""
 _LONGEST_NAME = 255
 """Bytes of one name in the usual file systems."""

@@ -1,6 +1,5 @@
 """What a sweep has found, and the files that it leaves: trials.csv, best.yaml or a file per member of the front."""
 
-import csv
 import math
 import statistics
 import warnings
@@ -19,12 +18,9 @@ from vae.config.addresses import secrets_of
 from vae.config.composed import task_config
 from vae.files import write_whole
 from vae.nested import bare, within, without
-from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, LEASE, QUEUED, QUEUED_BY, STARTS, SUBDIR
+from vae.sweep.attributes import CONFIRMS, FACTS
 from vae.sweep.space.distributions import values_of
-from vae.text import cell
-
-_INTERNAL = (LEASE, FACTS, QUEUED, QUEUED_BY, STARTS, SUBDIR)
-"""Attributes that are no column of trials.csv."""
+from vae.sweep.study.seeds import deviations_of
 
 
 @dataclass(frozen=True)
@@ -94,37 +90,6 @@ def confirmations(study: Study, again: Study) -> list[Confirmed]:
     confirmed = [Confirmed(by_number[number], tuple(own)) for number, own in values.items()]
     sign = -1 if study.directions[0] == StudyDirection.MAXIMIZE else 1
     return sorted(confirmed, key=lambda c: sign * c.mean)
-
-
-def write_trials(study: Study, path: Path) -> None:
-    """Every trial in a row: number, state, values, parameters, seconds, what the job recorded."""
-    trials = study.get_trials(deepcopy=False)
-    front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
-    names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
-    params = sorted({bare(key) for trial in trials for key in trial.params})
-    columns = ["number", "state", *names, "seconds", "epochs", *params]
-    rows = []
-    for trial in trials:
-        facts = {FOLDER: trial.user_attrs.get(SUBDIR), **trial.user_attrs.get(FACTS, {}), **trial.user_attrs}
-        own = {"number": trial.number, "state": trial.state.name.lower()}  # a failed trial is `fail`, as in Optuna
-        own |= zip(names, trial.values if trial.values and len(trial.values) == len(names) else [], strict=False)
-        steps = max(trial.intermediate_values, default=None)
-        own |= {"seconds": facts.get("seconds", seconds_of(trial)), "epochs": facts.get("epochs", steps)}
-        in_front = {"pareto": trial.number in front} if front else {}
-        rows.append({**facts, **dict.fromkeys([*names, *params]), **_cells(trial), **own, **in_front})
-    columns += sorted({key for row in rows for key in row} - {*_INTERNAL, *columns, "pareto"})
-    columns += ["pareto"] if front else []
-    write_whole(
-        path,
-        lambda file: csv.writer(file).writerows(
-            [map(cell, columns), *([cell(row.get(c)) for c in columns] for row in rows)]
-        ),
-    )
-
-
-def _cells(trial: FrozenTrial) -> dict[str, Any]:
-    """What was chosen, by bare key. Null is written, since an empty cell is a key that the trial does not have."""
-    return {key: "null" if value is None else value for key, value in values_of(trial.params).items()}
 
 
 def groups_beyond_overlay(config: DictConfig, group: str | None) -> list[str]:
@@ -218,7 +183,11 @@ def why_no_importances(study: Study) -> str:
 
 
 def error_of(trial: FrozenTrial) -> float | None:
-    """The standard error over the images of a trial's value, where its job has recorded one."""
+    """How uncertain a trial's value is: its standard deviation over the seeds, or, of a single run, the standard error
+    over the images, where its job has recorded one.
+    """
+    if deviations := deviations_of(trial):
+        return deviations[0] if len(deviations) == 1 else None
     facts = trial.user_attrs.get(FACTS)
     return error_among(facts if isinstance(facts, Mapping) else {}, trial.values or ())
 

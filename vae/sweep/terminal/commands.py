@@ -1,7 +1,7 @@
 """Commands as they are typed: the one that goes on with this sweep, and the one that trains a trial again."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,17 @@ def again_command(
     beyond += [each.replace("/", ".") for each in beyond]
     stronger = [each for each in overrides if within(bare(each.partition("=")[0]), beyond)]
     return command([*start, override(group, literal(os.path.relpath(best))), *stronger, *allowing])
+
+
+def over_seeds_command(again: str, seed_key: str, seeds: Iterable[int], searches: bool) -> str:
+    """The line `again` for all seeds of a trial: as a plain grid, or one after the other where `-m` would search.
+
+    >>> over_seeds_command("python app.py x=1", "seed", (1, 2), searches=True)
+    'for seed in 1 2; do python app.py x=1 seed=$seed; done'
+    """
+    if searches:
+        return f"for seed in {' '.join(map(str, seeds))}; do {again} {seed_key}=$seed; done"
+    return f"{again} -m {seed_key}={','.join(map(str, seeds))}"
 
 
 def command_line() -> str:

@@ -16,7 +16,9 @@ from vae.sweep.study import results
 from vae.sweep.study.lease import of_another_program
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import Confirmed
-from vae.sweep.terminal.commands import again_command
+from vae.sweep.study.seeds import values_by_seed
+from vae.sweep.study.trials_file import write_trials
+from vae.sweep.terminal.commands import again_command, over_seeds_command
 from vae.sweep.terminal.words import value_text
 from vae.text import ENDLESS, counted, measured_text, wrap_parts
 
@@ -38,7 +40,7 @@ def sum_up(
         width: columns that a line may have.
     """
     study, folder = ledger.study, setup.place.folder
-    results.write_trials(study, folder / "trials.csv")
+    write_trials(study, folder / "trials.csv")
     say("")
     say(" · ".join(counts_text(ledger, setup.policy.goal.total)) or "no trials")
     for reason, numbers in reasons(ledger).items():
@@ -102,7 +104,9 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     path.parent.mkdir(exist_ok=True)
     group = setup.settings.experiment_group
     overrides = setup.plan.repeats(trial)
-    line = f"best  #{trial.number}  {value_text(trial)}"
+    n_seeds = len(values_by_seed(trial))
+    over = f" (mean and standard deviation over {counted(n_seeds, 'seed')})" if n_seeds else ""
+    line = f"best  #{trial.number}  {value_text(trial)}{over}"
     try:
         config = setup.program.job_config(trial.number, overrides)
     except CONFIG_ERRORS as error:  # a trial of another program, with keys that this one lacks
@@ -112,12 +116,14 @@ def _write_best(setup: Setup, study: Study, trial: FrozenTrial) -> tuple[str, st
     kept = {key: facts[name] for key, name in (setup.settings.from_facts or {}).items() if name in facts}
     leave_out = [*setup.settings.ignore_on_resume, *([group] if group else [])]
     overlay = (path, group, leave_out) if group else None
-    sweeps = setup.program.sweeps_unasked([] if group else overrides)
+    sweeps = (not n_seeds or not group) and setup.program.sweeps_unasked([] if group else overrides)
     again = again_command(config, overrides, overlay, sweeps)
+    if n_seeds:
+        again = over_seeds_command(again, str(setup.settings.seed_key), values_by_seed(trial), searches=not group)
     values = ", ".join(f"{value!r}" for value in trial.values)
     about = [f"Trial {trial.number} of study {study.study_name}: {values}", f"Again: {again}"]
     results.write_best(config, path, about=about, leave_out=leave_out, kept=kept, group=group)
-    counted = sum(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False))
-    among = f" (best of {counted})" if counted > 1 and not several else ""
+    complete = sum(each.state == TrialState.COMPLETE for each in study.get_trials(deepcopy=False))
+    among = f" (best of {complete})" if complete > 1 and not several else ""
     collapsed = " · its posterior has collapsed: the decoder ignores z" if facts.get("collapsed") else ""
     return f"{line}{among}{collapsed}  {os.path.relpath(path)}", f"again: {again}"

@@ -8,7 +8,8 @@ from optuna.trial import FrozenTrial
 from vae.nested import bare
 from vae.sweep.space.distributions import choice_text, chosen
 from vae.sweep.study.results import error_of
-from vae.text import measured_text, number_text, result_text
+from vae.sweep.study.seeds import deviations_of, mean, values_by_seed
+from vae.text import measured_text, number_text
 
 
 def value_text(trial: FrozenTrial) -> str:
@@ -16,9 +17,20 @@ def value_text(trial: FrozenTrial) -> str:
     if trial.values and len(trial.values) == 1:
         return measured_text(trial.values[0], error_of(trial))
     if trial.values:
-        return ", ".join(result_text(value) for value in trial.values)
-    last = trial.last_step
-    return result_text(trial.intermediate_values[last]) if last is not None else ""
+        errors = deviations_of(trial) or [None] * len(trial.values)
+        return ", ".join(measured_text(value, error) for value, error in zip(trial.values, errors, strict=True))
+    now = value_now(trial)
+    return "" if now is None else measured_text(now, error_of(trial))
+
+
+def value_now(trial: FrozenTrial) -> float | None:
+    """A trial's (first) value; while it runs, the mean of the seeds that have ended, or the last that was reported."""
+    if trial.values:
+        return float(trial.values[0])
+    by_seed = values_by_seed(trial)
+    if by_seed:
+        return mean([values[0] for values in by_seed.values()])
+    return None if trial.last_step is None else trial.intermediate_values[trial.last_step]
 
 
 def params_text(trial: FrozenTrial) -> str:

@@ -14,6 +14,8 @@ from vae.tracking.wandb.server import api, first_line
 PICTURES = ("samples", "reconstructions", "latent_plane", "latent_pca", "curves")
 CURVES = ("val/elbo", "val/rate", "val/distortion", "train/elbo")
 SHOWN_RUNS = 100
+_TRIAL = "run.trial"
+"""Where a run's config has the number of its trial, which its seeds share."""
 BEST_COLOUR = "#d1495b"
 _RUNS_PER_REQUEST = 500
 
@@ -38,6 +40,8 @@ class TargetMetric:
     """Column of the runs' summary: `val/elbo`."""
     direction: str
     """maximize | minimize"""
+    over_seeds: bool = False
+    """Whether it is a mean over seeds: the runs are grouped by trial, so that means and deviations are shown."""
 
     @property
     def minimised(self) -> bool:
@@ -207,6 +211,7 @@ def _workspace(workspaces: Any, reports: Any, study: PublishedStudy, group: str)
         sections=sections,
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=SHOWN_RUNS),
         runset_settings=workspaces.RunsetSettings(
+            groupby=[workspaces.Config(_TRIAL)] if study.target.over_seeds else [],
             filters=[workspaces.Metric("Group") == group],
             order=[workspaces.Ordering(workspaces.Summary(study.target.name), ascending=study.target.minimised)],
             run_settings={run: workspaces.RunSettings(color=BEST_COLOUR) for run in best},
@@ -227,9 +232,9 @@ def _report(reports: Any, study: PublishedStudy, group: str) -> Any:
         colours = {study.best_run_id: reports.RunSettings(color=BEST_COLOUR)} if study.best_run_id else {}
         order = [reports.OrderBy(reports.SummaryMetric(target.name), ascending=target.minimised)]
         filters = f"Metric('Group') = {group!r}"
-        return reports.Runset(
-            where.entity, where.name, name=study.name, filters=filters, order=order, run_settings=colours
-        )
+        groupby = [f"config.{_TRIAL}"] if study.target.over_seeds else []
+        about = {"name": study.name, "filters": filters, "groupby": groupby, "order": order, "run_settings": colours}
+        return reports.Runset(where.entity, where.name, **about)
 
     blocks: list[Any] = [reports.P(study.notes)] if study.notes else []
     if study.best_run_id:
