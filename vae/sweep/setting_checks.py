@@ -18,9 +18,6 @@ _LONGEST_SECONDS = 2_000_000
 _BOUNDS: Mapping[str, Mapping[str, float]] = {
     "n_jobs": {"at_least": 1, "at_most": 1_024},
     "n_trials": {"at_least": 1},
-    "stop_when.value": {},
-    "stop_when.trials_without_better": {"at_least": 1},
-    "stop_when.hours": {"at_least": 0.001, "at_most": 100_000},
     "seeds": {"at_least": 1, "at_most": 1_000},
     "race": {"at_least": 0, "at_most": 1},
     "steps": {"at_least": 0},
