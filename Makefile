@@ -22,7 +22,7 @@ check: .venv/.installed  ## ruff and mypy
 	$(BIN)/mypy
 
 slow: .venv/.installed  ## tests that take minutes; those on real MNIST need VAE_DATA
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(JOBS) -m slow
 
 bench: .venv/.installed  ## an epoch compared with a plain loop's, start-up time, memory, the cost of W&B; writes results/bench_*.json
 	$(BIN)/python scripts/bench_epoch.py
