@@ -4,7 +4,7 @@ BIN := .venv/bin
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check slow bench bench-report docs docs-site dashboard clean
+.PHONY: help demo test coverage check slow bench bench-report docs docs-site dashboard clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
@@ -13,7 +13,10 @@ demo: .venv/.installed  ## a sweep of 20 trials with pruning on embedded data, n
 	WANDB_MODE=offline $(BIN)/python -m vae -m sweep=quick data=mnist_5k
 	@echo "in this shell, python and vae-eval are those of .venv after: source $(BIN)/activate"
 
-test: check  ## linters, type checker and the tests, with coverage
+test: check  ## linters, type checker and the tests
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+
+coverage: .venv/.installed  ## the tests with coverage, which takes longer
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --cov --cov-report=term
 
 check: .venv/.installed  ## ruff and mypy
