@@ -29,7 +29,8 @@ class Vae:
         self.folder = folder
 
     def start(self, *arguments: str) -> Process:
-        command = [sys.executable, "-m", "vae", *arguments, *(QUIET if "-m" in arguments else [])]
+        is_search = any(argument.startswith("sweep=") for argument in arguments)
+        command = [sys.executable, "-m", "vae", *arguments, *(QUIET if is_search else [])]
         env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "WANDB_MODE": "offline"}
         return Process(command, self.folder, env, together=True, own_session=True)
 
