@@ -94,8 +94,10 @@ def rows(option: type, prefix: str, skip: Collection[str] = ()) -> Iterator[tupl
         if field.name in skip:
             continue
         default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if is_dataclass(hints[field.name]):
-            yield from rows(hints[field.name], f"{prefix}{field.name}.")
+        parts = (hints[field.name], *get_args(hints[field.name]))  # its keys, also where null stands for all of them
+        nested = next((part for part in parts if is_dataclass(part)), None)
+        if nested is not None:
+            yield from rows(nested, f"{prefix}{field.name}.")
             continue
         meaning = describe(option, field.name)
         yield f"{prefix}{field.name}", values_of(hints[field.name], field.metadata), text(default), meaning
@@ -119,7 +121,7 @@ def values_of(hint: Any, metadata: Mapping[str, Any]) -> str:
     """What a key may be set to: its choices, or its type with its bounds."""
     if "choices" in metadata:
         return ", ".join(f"`{choice}`" for choice in metadata["choices"])
-    bounds = " and ".join(f"{BOUNDS[name]}&nbsp;{bound:g}" for name, bound in metadata.items())
+    bounds = " and ".join(f"{BOUNDS[name]}&nbsp;{bound:g}" for name, bound in metadata.items() if name in BOUNDS)
     name, _, null = type_name(hint).partition(" or null")
     return f"{name} {bounds}".strip() + (", or null" if "or null" in type_name(hint) else null)
 

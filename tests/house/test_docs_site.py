@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from docs_site import config_reference
 from support import ROOT
+
+from vae.config.schema import SCHEMA, RunConfig
+from vae.sweep.settings import Sweeper
 
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -30,6 +34,18 @@ def anchors(path: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", prose(path), re.M)
     bare = [re.sub(r"[^\w\s-]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)) for text in headings]
     return {re.sub(r"[-\s]+", "-", text.strip().lower()) for text in bare}
+
+
+def test_the_reference_has_every_key() -> None:
+    page = config_reference.page()
+    keys = {key for key, *_ in config_reference.rows(RunConfig, "", skip=set(SCHEMA))}
+    keys |= {key for key, *_ in config_reference.rows(Sweeper, "sweep.", skip={"_target_", "_recursive_", "defaults"})}
+    keys |= {
+        key for group, options in SCHEMA.items() for option in options.values()
+        for key, *_ in config_reference.rows(option, f"{group}.")
+    }  # fmt: skip
+    assert {"trainer.resume", "sweep.stop_when.hours", "sweep.confirm.top", "sweep.seeds"} <= keys
+    assert [key for key in keys if f"`{key}`" not in page and key not in page] == []
 
 
 def test_anchors_are_those_of_the_site() -> None:
