@@ -15,8 +15,9 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 
-from vae.sweep.study.seeds import mean, paired_p
+from vae.sweep.study.seeds import paired_p
 from vae.text import measured_text
 
 EPOCHS, SEEDS = 6, 5
@@ -54,7 +55,7 @@ class Comparison:
     @property
     def is_higher(self) -> bool:
         """Whether the mean of the race's best is at least as high."""
-        return mean(list(self.race.values())) >= mean(list(self.one.values()))
+        return fmean(list(self.race.values())) >= fmean(list(self.one.values()))
 
     @property
     def p(self) -> float:
@@ -63,7 +64,7 @@ class Comparison:
 
     def __str__(self) -> str:
         figures = [
-            measured_text(mean(list(values.values())), statistics.stdev(values.values()))
+            measured_text(fmean(list(values.values())), statistics.stdev(values.values()))
             for values in (self.race, self.one)
         ]
         return f"{self.runs} runs  race {figures[0]}  one seed {figures[1]}  p {self.p:.2g}"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from support import Result, environment, start, summary_of
 
 from vae.sweep.execution import cores
-from vae.sweep.study.seeds import deviation, mean
+from vae.sweep.study.seeds import deviation
 from vae.text import aligned_results, counted, measured_text
 
 Vae = Callable[..., Result]
@@ -72,7 +73,7 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row(vae: Vae, tmp_path: Pa
     done = vae("-m", *TINY, "study=g", "model.latent_size=2,3", "seed=1,2,3")
     assert done.code == 0, done
     values = [summary_of(tmp_path / f"multirun/g/trial_{i:04d}")["value"] for i in range(6)]
-    means = [mean(values[:3]), mean(values[3:])]
+    means = [fmean(values[:3]), fmean(values[3:])]
     best = means.index(max(means))
     heads, *rows = table_of(done.out)
     assert heads == ["#", "state", "val/elbo", "seeds", "latent", "time"]

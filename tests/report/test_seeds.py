@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import scipy.stats
@@ -20,7 +21,7 @@ from vae.report.show.columns import columns
 from vae.report.show.page import payload, write_page
 from vae.report.show.words import conclusion
 from vae.run.load import checkpoint_of
-from vae.sweep.study.seeds import deviation, mean, paired_p
+from vae.sweep.study.seeds import deviation, paired_p
 
 VALUES = {2: [-100.0, -101.0, -102.5], 10: [-98.0, -99.0, -101.0], 20: [-98.1, -99.2, -100.7]}
 """Latent size -> the value with each of three seeds."""
@@ -52,11 +53,11 @@ def test_a_grid_over_seeds_has_a_row_for_each_configuration(grid: Path) -> None:
     assert records.keys == ["model.latent_size"]
     for run, (size, values) in zip(records.runs, VALUES.items(), strict=True):
         assert run.params == {"model.latent_size": size}
-        assert run.values == (mean(values),)
-        assert run.folder.facts["test/elbo"] == mean([value - 1 for value in values])
+        assert run.values == (fmean(values),)
+        assert run.folder.facts["test/elbo"] == fmean([value - 1 for value in values])
         assert run.folder.facts["test/elbo_sd"] == pytest.approx(statistics.stdev(values))
         assert run.folder.facts["seeds"] == 3
-        assert run.folder.curves["val/elbo"][-1] == mean([value - 2.5 for value in values])
+        assert run.folder.curves["val/elbo"][-1] == fmean([value - 2.5 for value in values])
     objective = columns(records)[0]
     assert objective.errors == [deviation(values) for values in VALUES.values()]
     assert {"seeds", "history", "slice"} <= {chart.name for chart in charts(records)}
@@ -80,7 +81,7 @@ def test_a_comparison_and_its_csv_have_the_means(vae: Callable[..., Result], gri
     rows = {row["model.latent_size"]: row for row in csv.DictReader(io.StringIO(shown))}
     for size, values in VALUES.items():
         row = rows[str(size)]
-        assert float(row["val/elbo"]) == mean(values)
+        assert float(row["val/elbo"]) == fmean(values)
         assert float(row["val/elbo_sd"]) == pytest.approx(statistics.stdev(values))
         assert [float(row[f"value with seed {seed}"]) for seed in (1, 2, 3)] == values
 
@@ -89,7 +90,7 @@ def test_a_seed_that_did_not_finish_is_left_out_and_named(grid: Path) -> None:
     write_run(grid / "trial_0009", 2, 4, -50.0, state="failed")
     write_run(grid / "trial_0010", 2, 5, -102.0)
     (run, *_) = read_records(grid).runs
-    assert run.values == (mean([*VALUES[2], -102.0]),)
+    assert run.values == (fmean([*VALUES[2], -102.0]),)
     assert run.reason == "seed 4 failed"
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from vae.cli.grid_run import GridRun
 from vae.nested import bare
 from vae.report.read.seeds import SEED, shared_name
 from vae.states import RunState
-from vae.sweep.study.seeds import deviation, mean
+from vae.sweep.study.seeds import deviation
 from vae.text import counted, measured_text, seconds_text
 
 
@@ -41,7 +42,7 @@ class SeedRow:
     @property
     def figure(self) -> str:
         """Mean and standard deviation; "" where no job is complete."""
-        return measured_text(mean(self.values), deviation(self.values)) if self.values else ""
+        return measured_text(fmean(self.values), deviation(self.values)) if self.values else ""
 
     @property
     def in_words(self) -> str:
@@ -53,7 +54,7 @@ class SeedRow:
         states = [str(job.state) for job in self.jobs]
         state = "best" if is_best else states[0] if len(set(states)) == 1 else "mixed"
         seconds = [taken for job in self.jobs if (taken := job.figures()[2]) is not None]
-        each = seconds_text(mean(seconds)) if seconds else ""
+        each = seconds_text(fmean(seconds)) if seconds else ""
         return [
             self.name,
             state,
@@ -76,4 +77,4 @@ def seed_rows(jobs: Sequence[GridRun]) -> list[SeedRow]:
 def best_row(rows: Sequence[SeedRow]) -> SeedRow | None:
     """The row of the largest mean; None where fewer than two have one."""
     done = [row for row in rows if row.values]
-    return max(done, key=lambda row: mean(row.values)) if len(done) > 1 else None
+    return max(done, key=lambda row: fmean(row.values)) if len(done) > 1 else None

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from vae.report.read.records import Ending, OverSeeds, Run
 from vae.run.folder import RunFolder, read_folder, seed_folders
 from vae.states import RunState
-from vae.sweep.study.seeds import DEVIATION, deviation, facts_over_seeds, is_metric, mean
+from vae.sweep.study.seeds import DEVIATION, deviation, facts_over_seeds, is_metric
 
 SEED = "seed"
 """The key that tells such runs apart."""
@@ -46,7 +47,7 @@ def curves_over_seeds(curves: Sequence[Mapping[str, Sequence[float | None]]]) ->
     for name in dict.fromkeys(name for curve in curves for name in curve if name != "epoch"):
         at = [dict(zip(curve["epoch"], curve[name], strict=False)) for curve in curves if name in curve]
         known = [[v for of_run in at if (v := of_run.get(epoch)) is not None] for epoch in epochs]
-        merged[name] = [mean(values) if values else None for values in known]
+        merged[name] = [fmean(values) if values else None for values in known]
         if is_metric(name) and any(len(values) > 1 for values in known):
             merged[f"{name}{DEVIATION}"] = [deviation(values) if len(values) > 1 else None for values in known]
     return merged
@@ -79,7 +80,7 @@ def _merged(runs: Sequence[Run]) -> Run:
         name=shared_name([run.name for run in runs]),
         state=first.state if len(states) == 1 else RunState.COMPLETE if done else RunState.UNFINISHED,
         params=params,
-        values=(mean(list(values.values())),) if values else (),
+        values=(fmean(list(values.values())),) if values else (),
         folder=replace(folder, summary={**folder.summary, **about_seeds(values)}),
         ending=Ending(others if done else first.reason),
         over=OverSeeds(values, runs),

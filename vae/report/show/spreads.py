@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import plotly.graph_objects as go
 
-from vae.sweep.study.seeds import deviation, mean
+from vae.sweep.study.seeds import deviation
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def spread_figure(axis: str, rows: Sequence[Spread]) -> go.Figure:
             x=list(row.values), y=[row.name] * len(row.values), mode="markers", showlegend=False, opacity=0.6
         )
     figure.add_scatter(
-        x=[mean(row.values) for row in rows],
+        x=[fmean(row.values) for row in rows],
         y=names,
         error_x={"array": [deviation(row.values) or 0.0 for row in rows]},
         mode="markers",

@@ -9,6 +9,7 @@ it: another process, or this one before it was killed.
 
 from collections.abc import Sequence
 from itertools import takewhile
+from statistics import fmean
 from threading import Event
 
 from optuna.pruners import BasePruner
@@ -18,7 +19,7 @@ from vae.sweep.attributes import CAUSE, FACTS, FIRST_SEED, FRESH_SEED, REASON, S
 from vae.sweep.execution.engine import Engine
 from vae.sweep.execution.outcome import Cause, Outcome
 from vae.sweep.study.ledger import Ledger
-from vae.sweep.study.seeds import facts_over_seeds, mean, recorded_facts
+from vae.sweep.study.seeds import facts_over_seeds, recorded_facts
 from vae.text import counted
 
 _RUNNING = (TrialState.RUNNING, TrialState.WAITING)
@@ -123,7 +124,7 @@ class Seeds:
             return Outcome(Cause.PRUNED, reason=f"its run with seed {pruned} was pruned")
         if len(done) == len(self._seeds):
             columns = zip(*(job.values for job in done.values()), strict=True)
-            return Outcome(Cause.COMPLETE, tuple(mean(column) for column in columns))
+            return Outcome(Cause.COMPLETE, tuple(fmean(column) for column in columns))
         if new and self._race and self._race.prune(self._trials.study, self._trials.trial(number)):
             self._report_mean(number, [job.values[0] for job in done.values()])
             return Outcome(Cause.PRUNED, reason=f"worse than the best after {counted(len(done), 'seed')}")
@@ -147,7 +148,7 @@ class Seeds:
     def _report_mean(self, number: int, values: Sequence[float]) -> None:
         """What a sampler sees of a trial that gets no further seed: the last value reported, here that of all."""
         if values and len(self._trials.study.directions) == 1:
-            self._trials.report(number, len(self._seeds) + 1, mean(values))
+            self._trials.report(number, len(self._seeds) + 1, fmean(values))
 
     def _withdraw(self, number: int, jobs: dict[int, FrozenTrial]) -> None:
         """Takes back what waits of a trial that has ended."""

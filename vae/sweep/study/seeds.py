@@ -15,15 +15,6 @@ N_SEEDS, DEVIATION = "seeds", "_sd"
 _OWN = {value for name, value in vars(attributes).items() if name.isupper()}
 
 
-def mean(values: Sequence[float]) -> float:
-    """The arithmetic mean, summed without rounding on the way, so that the order does not matter.
-
-    >>> mean([0.1, 0.2, 0.3]) == mean([0.3, 0.2, 0.1])
-    True
-    """
-    return math.fsum(values) / len(values)
-
-
 def deviation(values: Sequence[float]) -> float | None:
     """The standard deviation of a sample, with n - 1 in the denominator; None for a single value.
 
@@ -50,7 +41,7 @@ def facts_over_seeds(facts: Sequence[Mapping[str, Any]], leave_out: Collection[s
         if all(value == values[0] for value in values):
             merged[name] = values[0]
         elif all(map(_is_number, values)):
-            merged[name] = mean(values)
+            merged[name] = statistics.fmean(values)
         if is_metric(name) and len(values) > 1 and all(map(_is_number, values)):
             merged[f"{name}{DEVIATION}"] = deviation(values)
     return merged
@@ -99,7 +90,7 @@ def paired_p(values: Mapping[int, float], others: Mapping[int, float]) -> float 
         return 1.0 if differences[0] == 0 else 0.0
     from scipy.stats import t
 
-    statistic = mean(differences) / spread * math.sqrt(len(differences))
+    statistic = statistics.fmean(differences) / spread * math.sqrt(len(differences))
     return float(2 * t.sf(abs(statistic), len(differences) - 1))
 
 

@@ -4,7 +4,6 @@ The trials are read from their own studies, which stay as they are, and are hand
 trials, tables and reports are of the new study, which only records by their numbers which trials it has been told of.
 """
 
-import copy
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -243,4 +242,4 @@ def _fitted(trial: FrozenTrial, config: Mapping[str, str], searched: Searched) -
     fitted.user_attrs = {key: trial.user_attrs[key] for key in (CAUSE, STARTS) if key in trial.user_attrs}
     fitted.params = {**params, **{key: trial.params[key] for key in kept}}
     fitted.distributions = {k: plan.space.params[k] for k in params} | {k: trial.distributions[k] for k in kept}
-    return copy.copy(fitted)
+    return fitted

@@ -1,5 +1,6 @@
 """Spaces and trials as a person writes them: short, for the terminal."""
 
+from statistics import fmean
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -8,7 +9,7 @@ from optuna.trial import FrozenTrial
 from vae.nested import bare
 from vae.sweep.space.distributions import choice_text, chosen
 from vae.sweep.study.results import error_of
-from vae.sweep.study.seeds import deviations_of, mean, values_by_seed
+from vae.sweep.study.seeds import deviations_of, values_by_seed
 from vae.text import measured_text, number_text
 
 
@@ -29,7 +30,7 @@ def value_now(trial: FrozenTrial) -> float | None:
         return float(trial.values[0])
     by_seed = values_by_seed(trial)
     if by_seed:
-        return mean([values[0] for values in by_seed.values()])
+        return fmean([values[0] for values in by_seed.values()])
     return None if trial.last_step is None else trial.intermediate_values[trial.last_step]
 
 
