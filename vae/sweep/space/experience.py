@@ -8,9 +8,9 @@ fault is a complete trial that violates a constraint. What is stored stays as it
 import copy
 import math
 import statistics
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from optuna import Study
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -18,6 +18,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.attributes import CAUSE, STARTS
+from vae.sweep.space.study_view import view_of
 
 FAULTS = ("non-finite", "out of memory", "time limit", "error")
 """Causes of an end that lie in the configuration: it would fail again. A lost trial says nothing about its own."""
@@ -51,7 +52,7 @@ class Experience:
 
     def of(self, study: Study) -> Study:
         """The study as the sampler sees it: it is read anew at each call, and written as it is."""
-        return cast("Study", _SeenStudy(study, self))
+        return view_of(study, lambda stored: self.seen([*self.earlier, *stored], study.directions))
 
     def seen(self, trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection]) -> list[FrozenTrial]:
         """These trials, those that failed by themselves as complete ones with the worst value of all.
@@ -135,28 +136,3 @@ def _usual_violations(complete: Iterable[FrozenTrial]) -> dict[str, float]:
         for name, violation in trial.constraints.items():
             seen.setdefault(name, []).append(violation)
     return {name: statistics.median(seen[name]) for name in sorted(seen)}
-
-
-class _SeenStudy:
-    """Hands everything on to a study, except what it answers about its trials."""
-
-    def __init__(self, study: Study, experience: Experience) -> None:
-        self._study, self._experience = study, experience
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._study, name)
-
-    @property
-    def trials(self) -> list[FrozenTrial]:
-        return self.get_trials()
-
-    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        return self._get_trials(deepcopy, states)
-
-    def _get_trials(
-        self, deepcopy: bool = True, states: Container[TrialState] | None = None, use_cache: bool = False
-    ) -> list[FrozenTrial]:
-        stored = self._study._get_trials(deepcopy=False, use_cache=use_cache)
-        seen = self._experience.seen([*self._experience.earlier, *stored], self._study.directions)
-        wanted = [trial for trial in seen if states is None or trial.state in states]
-        return copy.deepcopy(wanted) if deepcopy else wanted

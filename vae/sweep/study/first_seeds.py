@@ -1,13 +1,11 @@
 """Pruning by epoch in a study of seeds: the first seed of a trial is judged, by the first seeds of the others."""
 
-from collections.abc import Container
-from typing import Any
-
 from optuna import Study
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from vae.sweep.attributes import FIRST_SEED
+from vae.sweep.space.study_view import view_of
 
 
 class FirstSeedPruner(BasePruner):
@@ -21,21 +19,8 @@ class FirstSeedPruner(BasePruner):
         self._inner = inner
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        return bool(trial.user_attrs.get(FIRST_SEED)) and self._inner.prune(_FirstSeeds(study), trial)
+        return bool(trial.user_attrs.get(FIRST_SEED)) and self._inner.prune(view_of(study, _first), trial)
 
 
-class _FirstSeeds(Study):
-    """A study without the runs of further seeds."""
-
-    def __init__(self, study: Study) -> None:
-        self.__dict__.update(study.__dict__)
-
-    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        return self._first(super().get_trials(deepcopy, states))
-
-    def _get_trials(self, *args: Any, **options: Any) -> list[FrozenTrial]:
-        return self._first(super()._get_trials(*args, **options))
-
-    @staticmethod
-    def _first(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        return [trial for trial in trials if trial.user_attrs.get(FIRST_SEED)]
+def _first(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if trial.user_attrs.get(FIRST_SEED)]
