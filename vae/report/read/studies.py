@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from vae.errors import StorageError, UserError
+from vae.errors import StorageError
 from vae.nested import bare
 from vae.report.read.grids import read_grid, run_folders
 from vae.report.read.records import Ending, Execution, OverSeeds, Ranking, Records, Request, Run
@@ -18,10 +18,9 @@ from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, pars
 from vae.states import RunState
 from vae.sweep.attributes import ASKED, FACTS, FOLDER, REASON, RECORD, WANDB_ID
 from vae.sweep.space.distributions import values_of
-from vae.sweep.study.finding import companion_of, in_memory, load_study, locate_study, recorded_place
+from vae.sweep.study.finding import companion_of, in_memory, locate_study, recorded_place, study_of
 from vae.sweep.study.lease import lease_of
 from vae.sweep.study.place import OF_CONFIRMATIONS
-from vae.sweep.study.reading import reading
 from vae.sweep.study.results import confirmations
 from vae.sweep.study.seeds import values_by_seed
 from vae.sweep.study.storage import sqlite_address
@@ -64,12 +63,9 @@ def is_of_another_version(error: BaseException) -> bool:
 
 
 def _from_storage(folder: Path) -> Records:
-    located = locate_study(folder)
-    if located is None or not located[0]:
-        raise UserError(f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one.")
-    where, name = located
-    with reading(where) as storage:
-        return _records(folder, load_study(folder, storage, where, name))
+    absent = f"{folder} holds no study: there is neither a study.db nor a multirun.yaml that names one."
+    with study_of(folder, absent) as (_, stored):
+        return _records(folder, stored)
 
 
 def _records(folder: Path, stored: optuna.Study) -> Records:

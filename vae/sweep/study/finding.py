@@ -1,6 +1,7 @@
 """Finds the study of a sweep's folder, and the best of its trials, without changing anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -28,6 +29,19 @@ def locate_study(folder: Path) -> tuple[str, str] | None:
     storage, name = (without_resolvers(config, f"hydra.sweeper.{key}") for key in ("storage", "study_name"))
     name = name or Path(str(without_resolvers(config, "hydra.sweep.dir") or "")).name
     return (absolute(str(storage)) if storage else beside, str(name))
+
+
+@contextmanager
+def study_of(folder: Path, absent: str) -> Iterator[tuple[str, optuna.Study]]:
+    """The address of a folder's study and the study, while it can be read.
+
+    Raises UserError, with `absent` where the folder holds none; StorageError where it cannot be read.
+    """
+    where, name = locate_study(folder) or ("", "")
+    if not where:
+        raise UserError(absent)
+    with reading(where) as storage:
+        yield where, load_study(folder, storage, where, name)
 
 
 def load_study(folder: Path, storage: BaseStorage, where: str, name: str) -> optuna.Study:
@@ -69,12 +83,7 @@ def best_of_folder(folder: Path) -> list[tuple[int, str]]:
     Raises UserError where there is no study, StorageError where it cannot be read.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    located = locate_study(folder)
-    if located is None:
-        raise UserError(f"{folder} holds no study.")
-    where, name = located
-    with reading(where) as storage:
-        stored = load_study(folder, storage, where, name)
+    with study_of(folder, f"{folder} holds no study.") as (_, stored):
         confirmed = confirmations(stored, companion_of(stored, OF_CONFIRMATIONS)) if len(stored.directions) == 1 else []
         best = best_trials(stored, confirmed)
     return [(trial.number, recorded_place(trial)) for trial in best]

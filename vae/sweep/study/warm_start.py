@@ -22,9 +22,8 @@ from vae.sweep.attributes import ASKED, CAUSE, RECORD, STARTS, WARM_START
 from vae.sweep.space.distributions import chosen
 from vae.sweep.space.experience import constrained, failed_by_itself
 from vae.sweep.space.plan import Plan, member, own_value
-from vae.sweep.study.finding import load_study, locate_study
+from vae.sweep.study.finding import study_of
 from vae.sweep.study.opening import Record, StudyPlace
-from vae.sweep.study.reading import reading
 from vae.text import counted, goal_text
 
 _KEY = "hydra.sweeper.warm_start"
@@ -133,12 +132,8 @@ def _source(given: str, searched: Searched) -> EarlierSearch:
     named = f"{_KEY}={given}"
     if not folder.is_dir():
         raise UserError(f"{named}: there is no such folder. A search leaves one, for example multirun/NAME.")
-    located = locate_study(folder)
-    if located is None:
-        raise UserError(f"{named}: the folder holds no study. It must be that of a search (-m sweep=...).")
-    where, name = located
-    with reading(where) as storage:
-        study = load_study(folder, storage, where, name)
+    absent = f"{named}: the folder holds no study. It must be that of a search (-m sweep=...)."
+    with study_of(folder, absent) as (where, study):
         if (where, study.study_name) == (searched.place.storage, searched.place.name):
             raise UserError(f"{named} is this search itself, which learns from its own trials anyway. Remove it.")
         earlier = Record(
