@@ -6,7 +6,7 @@ from statistics import fmean
 
 from vae.cli.grid_run import GridRun
 from vae.nested import bare
-from vae.report.read.seeds import SEED, shared_name
+from vae.report.read.seeds import SEED, alike_but_for_seeds, shared_name
 from vae.states import RunState
 from vae.sweep.study.seeds import deviation
 from vae.text import counted, measured_text, seconds_text
@@ -67,11 +67,8 @@ class SeedRow:
 
 def seed_rows(jobs: Sequence[GridRun]) -> list[SeedRow]:
     """A row for each configuration, in the order of the jobs; [] where no two jobs differ in their seed alone."""
-    groups: dict[tuple[tuple[str, str | None], ...], list[GridRun]] = {}
-    for job in jobs:
-        groups.setdefault(tuple((k, v) for k, v in job.settings.items() if bare(k) != SEED), []).append(job)
-    has_seed = any(bare(key) == SEED for key in jobs[0].settings)
-    return [SeedRow(group) for group in groups.values()] if has_seed and len(groups) < len(jobs) else []
+    groups = alike_but_for_seeds([{bare(key): value for key, value in job.settings.items()} for job in jobs])
+    return [SeedRow([jobs[i] for i in group]) for group in groups] if len(groups) < len(jobs) else []
 
 
 def best_row(rows: Sequence[SeedRow]) -> SeedRow | None:

@@ -58,13 +58,23 @@ def one_of_seeds(runs: Sequence[Run]) -> list[Run]:
 
     Where no two do, and for a run without the key `seed`, nothing changes.
     """
-    groups: dict[str, list[Run]] = {}
-    for index, run in enumerate(runs):
-        others = sorted((key, repr(value)) for key, value in run.params.items() if key != SEED)
-        groups.setdefault(repr(others) if SEED in run.params else f"run {index}", []).append(run)
+    groups = alike_but_for_seeds([run.params for run in runs])
     if len(groups) == len(runs):
         return list(runs)
-    return [_merged(group) if SEED in group[0].params else group[0] for group in groups.values()]
+    return [_merged([runs[i] for i in group]) if SEED in runs[group[0]].params else runs[group[0]] for group in groups]
+
+
+def alike_but_for_seeds(settings: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """The indices of runs with these settings, those together that differ in nothing but their seed.
+
+    >>> alike_but_for_seeds([{"x": 1, "seed": 1}, {"x": 2, "seed": 1}, {"x": 1, "seed": 2}, {"x": 1}])
+    [[0, 2], [1], [3]]
+    """
+    groups: dict[str, list[int]] = {}
+    for index, of_run in enumerate(settings):
+        others = sorted((key, repr(value)) for key, value in of_run.items() if key != SEED)
+        groups.setdefault(repr(others) if SEED in of_run else f"run {index}", []).append(index)
+    return list(groups.values())
 
 
 def _merged(runs: Sequence[Run]) -> Run:
