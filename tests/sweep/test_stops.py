@@ -73,6 +73,14 @@ def test_a_rule_that_was_met_stays_met():
     assert stops.reason(study_of(1.0, 2.0, 0.5)) == reason == stops.met
 
 
+@pytest.mark.parametrize(("values", "direction", "said"), [
+    ((), "minimize", "stops at 1"), ((3.25, 3.0), "minimize", "stops at 1 (2 to go)"),
+    ((0.5,), "minimize", "stops at 1 (reached)"), ((0.75, 0.5), "maximize", "stops at 1 (0.25 to go)"),
+])  # fmt: skip
+def test_it_says_how_far_the_best_value_is_from_the_wanted_one(values, direction, said):
+    assert Stops(StopWhen(value=1.0)).nearness(study_of(*values, direction=direction)) == [said]
+
+
 def test_no_rule_stops_nothing():
     assert not Stops(StopWhen()).reason(study_of(1.0, 2.0))
     assert Stops(StopWhen()).nearness(study_of(1.0)) == []
@@ -83,6 +91,9 @@ def test_a_search_ends_by_its_rule_and_begins_nothing_when_it_is_resumed(program
     rule = "hydra.sweeper.stop_when={value: 100, hours: 5}"  # the first trial is good enough
     output = app.run(*SLOTLESS, rule, "hydra.sweeper.n_jobs=1")
     assert app.states() == ["COMPLETE"]
+    (line,) = [line for line in output.splitlines() if line.startswith("#0 complete ")]
+    assert "; stops at 100 (reached), " in line
+    assert line.endswith(" s of 5 h")
     assert "stopped  value 100 is reached: #0 has" in output
     again = app.run(*SLOTLESS, rule)
     assert "stopped  value 100 is reached: #0 has" in again

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.settings import StopWhen
 from vae.sweep.study.results import ranked
+from vae.sweep.study.seeds import values_by_seed
 from vae.text import counted, number_text, result_text, seconds_text
 
 _SECONDS_PER_HOUR = 3600.0
@@ -20,7 +21,8 @@ class Stops:
     """The rules of one command. The first that is met ends its search: what runs is finished, and nothing new begins.
 
     Value and trials are those of the whole study, earlier sessions and other processes included; hours are those of
-    this command. Only trials within their bounds count as better.
+    this command. Only complete trials within their bounds count as better: with several seeds, those that have had them
+    all, by their means.
 
     Args:
         when: the rules; null: no such rule.
@@ -43,7 +45,10 @@ class Stops:
     def _reason(self, study: Study) -> str:
         when, best = self.when, self._best(study)
         if best is not None and when.value is not None and _is_as_good(study, best.values[0], when.value):
-            return f"value {number_text(when.value)} is reached: #{best.number} has {result_text(best.values[0])}"
+            n_seeds = len(values_by_seed(best))
+            mean = f" (mean over {n_seeds} seeds)" if n_seeds else ""
+            reached = f"#{best.number} has {result_text(best.values[0])}{mean}"
+            return f"value {number_text(when.value)} is reached: {reached}"
         if best is not None and when.trials_without_better is not None:
             since = _ended_after(study, best)
             if since >= when.trials_without_better:
@@ -55,7 +60,7 @@ class Stops:
     def nearness(self, study: Study) -> list[str]:
         """For each rule, how near it is."""
         when, best = self.when, self._best(study)
-        parts = [] if when.value is None else [f"stops at {number_text(when.value)}"]
+        parts = [] if when.value is None else [f"stops at {number_text(when.value)}{_left(study, best, when.value)}"]
         if when.trials_without_better is not None:
             since = 0 if best is None else _ended_after(study, best)
             parts.append(f"none better in {since} of {counted(when.trials_without_better, 'trial')}")
@@ -73,6 +78,14 @@ class Stops:
 
 def _is_as_good(study: Study, value: float, wanted: float) -> bool:
     return value >= wanted if study.direction == StudyDirection.MAXIMIZE else value <= wanted
+
+
+def _left(study: Study, best: FrozenTrial | None, wanted: float) -> str:
+    """How far the best value is from the wanted one."""
+    if best is None:
+        return ""
+    is_reached = _is_as_good(study, best.values[0], wanted)
+    return " (reached)" if is_reached else f" ({number_text(abs(best.values[0] - wanted))} to go)"
 
 
 def _ended_after(study: Study, best: FrozenTrial) -> int:

@@ -110,7 +110,9 @@ class Board:
             is_lost = outcome.cause == Cause.LOST and not trial.state.is_finished()
             state = _LOST if is_lost else state_of(trial)
             reason = f" ({outcome.reason})" if outcome.reason and state not in _WITH_VALUE else ""
-            self.console.print(f"#{trial.number} {state} {value_text(trial)}  {params_text(trial)}  {seconds}{reason}")
+            near = f"; {', '.join(self.nearness())}" if trial.state.is_finished() and self.nearness() else ""
+            told = f"#{trial.number} {state} {value_text(trial)}  {params_text(trial)}  {seconds}{reason}{near}"
+            self.console.print(told)
 
     def tick(self) -> None:
         """Draws the table anew."""
