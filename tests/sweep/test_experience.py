@@ -9,7 +9,8 @@ from optuna.trial import TrialState, create_trial
 from vae.sweep.attributes import CAUSE, STARTS
 from vae.sweep.execution.outcome import Cause, outcome_of_error
 from vae.sweep.space.experience import FAILED, FAULTS, Experience
-from vae.sweep.space.samplers import make_sampler
+from vae.sweep.space.parameters import SAMPLER_CLASSES
+from vae.sweep.space.samplers import make_sampler, named_with_limit
 from vae.sweep.space.space import read_space
 
 BORDER = """
@@ -94,6 +95,18 @@ def test_a_gaussian_process_learns_the_border():
 def test_a_sampler_that_does_not_learn_suggests_the_same(name):
     told, lost = (search(name, 3, tells, trials=12) for tells in (True, False))
     assert [t.params for t in told.trials] == [t.params for t in lost.trials]
+
+
+@pytest.mark.parametrize("name", SAMPLER_CLASSES)
+def test_a_sampler_that_learns_from_trials_is_told_of_failures_or_says_that_it_is_not(name):
+    sampler = make_sampler({"name": name}, read_space({"x": "range(0, 3)"}, []))
+    study = optuna.create_study(sampler=sampler)
+    for number, state in enumerate([TrialState.COMPLETE, TrialState.FAIL]):
+        value = 1.0 if state == TrialState.COMPLETE else None
+        study.add_trial(trial_of(number, state, float(number), "error", value))
+    is_told = sampler._experience.of(study).trials[1].state == TrialState.COMPLETE
+    chooses_by_no_trial = name in ("random", "qmc", "grid", "brute_force")
+    assert ("learns from none" in named_with_limit(name)) == (not is_told and not chooses_by_no_trial)
 
 
 @pytest.mark.parametrize("name", ["tpe", "cmaes", "nsga2"])

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
+from vae.sweep.space.samplers import named_with_limit
 from vae.sweep.study.results import best_trials
 
 from .conftest import SPHERE_CONFIG
@@ -215,7 +216,8 @@ def test_the_same_seed_searches_the_same_in_one_go_or_in_two(program):
 def test_every_sampler_searches(program, sampler):
     app = program()
     app.config(app_config_without_choice())
-    app.run(f"hydra/sweeper/sampler={sampler}", "hydra.sweeper.sampler.seed=3", "hydra.sweeper.n_trials=4")
+    output = app.run(f"hydra/sweeper/sampler={sampler}", "hydra.sweeper.sampler.seed=3", "hydra.sweeper.n_trials=4")
+    assert f" · {named_with_limit(sampler)}, no pruning · " in output
     values = [trial.params["x"] for trial in app.study().trials]
     assert len(set(values)) == 4
 

@@ -153,6 +153,16 @@ def make_sampler(
     )
 
 
+def named_with_limit(name: str) -> str:
+    """A sampler's name; with a clause where it learns from trials, but not from failed ones.
+
+    >>> named_with_limit("tpe"), named_with_limit("cmaes"), named_with_limit("random")
+    ('tpe', 'cmaes (draws again beside a failed trial, but learns from none)', 'random')
+    """
+    learns_from_some = name in _LEARNING and name not in _FAILURES_TOLD
+    return f"{name} (draws again beside a failed trial, but learns from none)" if learns_from_some else name
+
+
 def _of_numbers(trial: FrozenTrial) -> FrozenTrial:
     """A trial with those keys alone that CMA-ES can search, as it wants those that it begins with."""
     fitting = copy.copy(trial)

@@ -8,6 +8,7 @@ from optuna.study import StudyDirection
 
 from vae.sweep.execution.executors import crowding_text, executor_text
 from vae.sweep.setup import Setup
+from vae.sweep.space.samplers import named_with_limit
 from vae.sweep.terminal.words import space_text
 from vae.text import counted, goal_text, wrap_parts
 
@@ -19,7 +20,7 @@ def first_lines(setup: Setup, study: Study, width: int) -> str:
     of_seeds = f" of {'up to ' if settings.race else ''}{n_seeds} seeds" if n_seeds else ""
     facts = [
         *([setup.remark] if setup.remark else []),
-        f"{settings.sampler['name']}, {'no' if pruner == 'none' else pruner} pruning",
+        f"{named_with_limit(settings.sampler['name'])}, {'no' if pruner == 'none' else pruner} pruning",
         f"{counted(setup.policy.goal.total, 'trial')}{of_seeds}, {executor_text(setup.program, settings)}",
         os.path.relpath(setup.place.folder),
     ]
