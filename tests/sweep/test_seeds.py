@@ -133,6 +133,25 @@ def test_without_a_race_every_trial_gets_all_seeds(program):
     assert {len(values_by_seed(trial)) for trial in check(app, 5)} == {4}
 
 
+def test_a_rule_judges_means_and_a_warm_start_says_that_earlier_values_are_none(program):
+    app = program(PROGRAM, CONFIG)
+    app.run("hydra.sweeper.seeds=1", "hydra.sweep.dir=single", "hydra.sweeper.n_trials=1")
+    (single,) = app.study("single", "single").trials  # the program's own x=1 with seed 10
+    mean = statistics.fmean(random.Random(seed).gauss(0, 0.1) for seed in SEEDS_OF_ALL)
+    assert single.value < mean, "the first seed is a lucky one"
+    warm = ("hydra.sweeper.warm_start=single", "hydra.sweeper.race=0", "hydra.sweeper.n_jobs=1")
+    # Only the first seed of #0 is below this one, so the search goes on ...
+    output = app.run(*warm, f"hydra.sweeper.stop_when.value={(single.value + mean) / 2}", "hydra.sweeper.n_trials=2")
+    assert "1 of 1 trial of single; its values are of single runs, those of this search means over 4 seeds" in output
+    assert "stopped" not in output
+    assert len(check(app, 2)) == 2
+    # ... and its mean is below this one, though not its last seeds: nothing more begins.
+    output = app.run(*warm, f"hydra.sweeper.stop_when.value={mean + 1e-9}", "hydra.sweeper.n_trials=9")
+    assert "is reached: #0 has " in output
+    assert "(mean over 4 seeds) (hydra.sweeper.stop_when)" in output
+    assert len(check(app, 2)) == 2
+
+
 def test_the_command_of_the_best_trial_makes_the_same_mean(program):
     app = program(PROGRAM, CONFIG)
     app.run("hydra.sweeper.n_trials=2")

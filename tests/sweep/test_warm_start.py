@@ -8,11 +8,12 @@ from omegaconf import OmegaConf
 from optuna.trial import TrialState
 
 from vae.errors import UserError
-from vae.sweep.attributes import ASKED, CAUSE, RECORD, STARTS, WARM_START
+from vae.sweep.attributes import ASKED, CAUSE, RECORD, SEEDS, STARTS, WARM_START
 from vae.sweep.space.experience import FAILED
 from vae.sweep.space.plan import Plan
 from vae.sweep.space.samplers import make_sampler
 from vae.sweep.space.space import read_space
+from vae.sweep.study.earlier_values import N_SEEDS_KEY
 from vae.sweep.study.opening import Record, StudyPlace
 from vae.sweep.study.storage import sqlite_address
 from vae.sweep.study.warm_start import Searched, read_warm_start
@@ -122,6 +123,39 @@ def test_the_config_of_an_earlier_search_is_compared(tmp_path):
 
     with pytest.raises(UserError, match="old: together with its trials, this search would rank"):
         read_warm_start(str(tmp_path / "old"), searched(tmp_path, config=new, compare=compare), Told())
+
+
+SEEDS_OF = {"1": {}, "3": {N_SEEDS_KEY: "3"}, "5": {N_SEEDS_KEY: "5"}}
+
+
+@pytest.mark.parametrize(("before", "now", "pruned", "left_out", "said"), [
+    ("1", "1", [(TrialState.PRUNED, {7: 2.5}), (TrialState.PRUNED, {2: 4.0})], "", ""),
+    ("3", "3", [(TrialState.PRUNED, {7: 2.5}), (TrialState.PRUNED, {2: 4.0})], "", ""),
+    ("1", "3", [(TrialState.PRUNED, {4: 2.5}), (TrialState.PRUNED, {4: 4.0})], "",
+     "; its values are of single runs, those of this search means over 3 seeds"),
+    ("3", "5", [(TrialState.PRUNED, {6: 2.5}), (TrialState.PRUNED, {6: 4.0})], "",
+     "; its values are means over 3 seeds, those of this search means over 5 seeds"),
+    ("3", "1", [(TrialState.COMPLETE, 2.5)], "; 1 pruned within the first seed",
+     "; its values are means over 3 seeds, those of this search of single runs"),
+])  # fmt: skip
+def test_a_single_value_stands_for_a_mean_only_with_a_word_about_it(tmp_path, before, now, pruned, left_out, said):
+    old = old_search(tmp_path / "old", 1, config=SEEDS_OF[before])
+    for of_seeds, reported in (({"0": [2.0], "1": [3.0]}, {1: 2.0, 7: 2.5}), ({}, {1: 5.0, 2: 4.0})):
+        trial = old.ask(fixed_distributions=read_space(SPACE, []).params)
+        if of_seeds and before != "1":
+            trial.set_user_attr(SEEDS, of_seeds)
+        for step, value in reported.items():
+            trial.report(value, step)
+        old.tell(trial, state=TrialState.PRUNED)
+    told = Told()
+    warm = read_warm_start(str(tmp_path / "old"), searched(tmp_path, config=SEEDS_OF[now]), told)
+    complete, *others = told.trials
+    assert (complete.params, complete.values) == (old.trials[0].params, old.trials[0].values)
+    assert [each.params for each in others] == [each.params for each in old.trials[1 : 1 + len(pruned)]]
+    for trial, (state, wanted) in zip(others, pruned, strict=True):
+        last = {trial.last_step: trial.intermediate_values.get(trial.last_step)}
+        assert (trial.state, trial.value if state == TrialState.COMPLETE else last) == (state, wanted)
+    assert warm.lines()[0].partition(" of 3 trials of ")[2].partition("old")[2] == f"{left_out}{said}"
 
 
 def test_the_same_trials_are_told_when_the_search_is_resumed(tmp_path):

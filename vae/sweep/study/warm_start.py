@@ -22,6 +22,7 @@ from vae.sweep.attributes import ASKED, CAUSE, RECORD, STARTS, WARM_START
 from vae.sweep.space.distributions import chosen
 from vae.sweep.space.experience import constrained, failed_by_itself
 from vae.sweep.space.plan import Plan, member, own_value
+from vae.sweep.study.earlier_values import N_SEEDS_KEY, among_seeds, difference_of_values, seeds_in
 from vae.sweep.study.finding import study_of
 from vae.sweep.study.opening import Record, StudyPlace
 from vae.text import counted, goal_text
@@ -63,20 +64,20 @@ class EarlierSearch:
         key: its absolute path.
         told: number in its own study -> the trial, as one of the new search.
         left_out: why others are not told -> how many.
-        differs: how its config differs, in words; "" where it does not.
+        differs: how its config and the kind of its values differ, a clause each.
     """
 
     folder: str
     key: str
     told: dict[int, FrozenTrial]
     left_out: Counter[str]
-    differs: str
+    differs: Sequence[str]
 
     def line(self) -> str:
         """How many of its trials are told, and why others are not."""
         all_trials = len(self.told) + self.left_out.total()
         why = "".join(f"; {count} {reason}" for reason, count in self.left_out.most_common())
-        differs = f"; it was searched with {self.differs}" if self.differs else ""
+        differs = "".join(f"; {clause}" for clause in self.differs)
         return f"warm start: {len(self.told)} of {counted(all_trials, 'trial')} of {self.folder}{why}{differs}"
 
 
@@ -144,9 +145,8 @@ def _source(given: str, searched: Searched) -> EarlierSearch:
     fitted = {trial.number: _fitted(trial, earlier.config, searched) for trial in trials}
     told = {number: trial for number, trial in fitted.items() if isinstance(trial, FrozenTrial)}
     left_out = Counter(reason for reason in fitted.values() if isinstance(reason, str))
-    return EarlierSearch(
-        os.path.relpath(folder), str(folder.resolve()), told, left_out, _differences(earlier, searched)
-    )
+    differs = _differences(earlier.config, searched.record.config)
+    return EarlierSearch(os.path.relpath(folder), str(folder.resolve()), told, left_out, differs)
 
 
 def _refuse_incomparable(study: Study, earlier: Record, searched: Searched, named: str) -> None:
@@ -188,12 +188,13 @@ def _plain(text: Any) -> Any:
     return text
 
 
-def _differences(earlier: Record, searched: Searched) -> str:
-    """`trainer.epochs=5 (now 20)`: keys of the config that had another value for all trials of the earlier search."""
-    before, now = earlier.config, searched.record.config
-    keys = [key for key in sorted(differing([before, now])) if key in before and key in now]
+def _differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """`it was searched with trainer.epochs=5 (now 20)`, and what its values are beside those of this search."""
+    keys = [key for key in sorted(differing([before, now], [N_SEEDS_KEY])) if key in before and key in now]
     shown = ", ".join(f"{key}={before[key]} (now {now[key]})" for key in keys[:_MOST_DIFFERENCES])
-    return shown + (f" and {len(keys) - _MOST_DIFFERENCES} more" if len(keys) > _MOST_DIFFERENCES else "")
+    more = f" and {len(keys) - _MOST_DIFFERENCES} more" if len(keys) > _MOST_DIFFERENCES else ""
+    of_config = f"it was searched with {shown}{more}" if keys else ""
+    return [clause for clause in (of_config, difference_of_values(seeds_in(before), seeds_in(now))) if clause]
 
 
 class _OutsideError(Exception):
@@ -206,7 +207,11 @@ def _fitted(trial: FrozenTrial, config: Mapping[str, str], searched: Searched) -
     A key that was not swept then has the value of that search; one that is not swept now must have this search's, or
     its value would belong to another configuration.
     """
-    plan = searched.plan
+    seeds = seeds_in(config), seeds_in(searched.record.config)
+    as_now = among_seeds(trial, *seeds)
+    if isinstance(as_now, str):
+        return as_now
+    trial, plan = as_now, searched.plan
     swept = {bare(key): chosen(value) for key, value in trial.params.items()}
 
     def value_of(key: str) -> Any:
