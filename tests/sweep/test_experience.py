@@ -147,7 +147,8 @@ def test_what_is_told_is_worse_than_all_and_changes_nothing_that_is_stored():
 
 
 def test_failures_in_other_brackets_of_a_hyperband_count_as_well():
-    study = optuna.create_study(pruner=optuna.pruners.HyperbandPruner(max_resource=9))
+    # Optuna draws a trial's bracket by the study's name and its number.
+    study = optuna.create_study(study_name="brackets", pruner=optuna.pruners.HyperbandPruner(max_resource=9))
     study.add_trials([trial_of(n, TrialState.FAIL, 2.0 + n / 10, "error") for n in range(4)])
     study.add_trial(trial_of(4, TrialState.COMPLETE, 0.0, value=1.0))
     trial = study.ask()
