@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vae import models
 from vae.data import Batches, Split
 from vae.functional import bernoulli_log_prob
-from vae.models.gradients import bernoulli_log_likelihood, linear_relu, plain_linear_relu
+from vae.models.gradients import linear_relu, plain_linear_relu
 from vae.models.layers import FullyConnected, fully_connected
 from vae.models.likelihoods import LIKELIHOODS
 from vae.models.priors import PRIORS

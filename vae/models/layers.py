@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vae.config import lookup
-from vae.models.gradients import linear_relu, served
+from vae.models.gradients import linear_relu, served, watched
 
 ACTIVATIONS: Mapping[str, Callable[[int], nn.Module]] = {
     "relu": lambda dim: nn.ReLU(),
@@ -54,27 +54,28 @@ class FullyConnected(nn.Sequential):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        layers = list(self)
-        start, end = isinstance(layers[0], nn.Flatten), len(layers) - isinstance(layers[-1], nn.Unflatten)
-        if not served(x) or not _alternate(layers[start:end]):
+        parameters = linear_relu_parameters(self) if served(x) else []
+        if not parameters or watched(self):
             return super().forward(x)  # type: ignore[no-any-return, no-untyped-call]
-        parameters: list[Any] = [part for layer in layers[start:end:2] for part in (layer.weight, layer.bias)]
-        out = linear_relu(layers[0](x) if start else x, *parameters)
-        return layers[-1](out) if end < len(layers) else out
+        start, end = self[0], self[-1]
+        out = linear_relu(start(x) if isinstance(start, nn.Flatten) else x, *parameters)
+        return end(out) if isinstance(end, nn.Unflatten) else out
 
 
-def _alternate(layers: list[nn.Module]) -> bool:
-    """Whether these are linear layers with biases and a ReLU between each two, none with a hook."""
-    if len(layers) % 2 == 0 or any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers):
-        return False
-    if any(layer._backward_hooks or layer._backward_pre_hooks for layer in layers):
-        return False
-    kinds = [type(layer) for layer in layers]
-    return (
-        set(kinds[::2]) == {nn.Linear}
-        and set(kinds[1::2]) <= {nn.ReLU}
-        and all(x.bias is not None for x in layers[::2])
-    )
+def linear_relu_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """The weight and bias of each layer in turn where linear layers with ReLUs between them are all; else [].
+
+    The labels that a `WithLabels` appends to flat features are an input as any other.
+    """
+    if isinstance(network, WithLabels) and not network.planes:
+        network = network.net
+    if type(network) is not FullyConnected:
+        return []
+    layers: list[Any] = [layer for layer in network if not isinstance(layer, nn.Flatten | nn.Unflatten)]
+    alternate = all(type(layer) is (nn.ReLU if i % 2 else nn.Linear) for i, layer in enumerate(layers))
+    if not alternate or any(layer.bias is None for layer in layers[::2]):
+        return []
+    return [parameter for layer in layers[::2] for parameter in (layer.weight, layer.bias)]
 
 
 class WithLabels(nn.Module):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from math import log
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -9,13 +10,15 @@ from torch import Tensor, nn
 
 from vae.config import arguments_of, make
 from vae.config.schema import LikelihoodConfig
-from vae.functional import (
-    GREY_LEVELS,
-    continuous_bernoulli_log_norm,
-    discretised_logistic_log_prob,
-    normal_log_prob,
+from vae.functional import GREY_LEVELS
+from vae.models.pixel_gradients import (
+    BernoulliGradient,
+    ContinuousBernoulliGradient,
+    DiscretisedLogisticGradient,
+    GaussianGradient,
+    PixelGradient,
+    log_likelihood,
 )
-from vae.models.gradients import bernoulli_log_likelihood
 
 
 class Likelihood(nn.Module):
@@ -23,10 +26,17 @@ class Likelihood(nn.Module):
 
     support: str
     """binary: pixels 0 and 1; density: real pixels; levels: the 256 grey levels."""
+    gradient: ClassVar[type[PixelGradient]]
+    """log p(x|z) as a function of pixels, logits and `scales`; one without it overrides `log_prob`."""
+
+    @property
+    def scales(self) -> tuple[Tensor, ...]:
+        """The log scale (), which is a parameter where it is learned; () where the likelihood has none."""
+        return ()
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
         """(B, C, H, W) pixels in [0, 1] and logits -> log p(x|z), (B,) nats."""
-        raise NotImplementedError
+        return log_likelihood(self.gradient, x, logits, *self.scales)
 
     def mean(self, logits: Tensor) -> Tensor:
         """E[x|z], in [0, 1], of the logits' shape."""
@@ -61,9 +71,7 @@ class Bernoulli(Likelihood):
     """
 
     support = "binary"
-
-    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return bernoulli_log_likelihood(x, logits)
+    gradient = BernoulliGradient
 
     def sample(self, logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(torch.sigmoid(logits), generator=generator)
@@ -76,9 +84,7 @@ class ContinuousBernoulli(Likelihood):
     """
 
     support = "density"
-
-    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return bernoulli_log_likelihood(x, logits) + continuous_bernoulli_log_norm(logits).flatten(1).sum(-1)
+    gradient = ContinuousBernoulliGradient
 
     def mean(self, logits: Tensor) -> Tensor:
         """E[x|z] = p / (2p - 1) + 1 / (2 atanh(1 - 2p)) = 1 / (1 - exp(-l)) - 1 / l, and 1/2 at l = 0."""
@@ -115,6 +121,10 @@ class Scaled(Likelihood):
         else:
             self.register_buffer("log_scale", log_scale)
 
+    @property
+    def scales(self) -> tuple[Tensor, ...]:
+        return (self.log_scale,)
+
 
 class Gaussian(Scaled):
     """Normal pixels, N(x; sigmoid(logits), scale^2), with one standard deviation for all; arguments as of `Scaled`.
@@ -125,12 +135,10 @@ class Gaussian(Scaled):
     """
 
     support = "density"
+    gradient = GaussianGradient
 
     def __init__(self, scale: float = 0.1, learn_scale: bool = False) -> None:
         super().__init__(scale, learn_scale)
-
-    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return normal_log_prob(x.flatten(1), self.mean(logits).flatten(1), 2 * self.log_scale)
 
     def sample(self, logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """x ~ p(x|z), which may lie outside [0, 1], as the density does."""
@@ -150,12 +158,10 @@ class DiscretisedLogistic(Scaled):
     """
 
     support = "levels"
+    gradient = DiscretisedLogisticGradient
 
     def __init__(self, scale: float = 0.05, learn_scale: bool = True) -> None:
         super().__init__(scale, learn_scale)
-
-    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
-        return discretised_logistic_log_prob(x, torch.sigmoid(logits), self.log_scale)
 
     def mean(self, logits: Tensor) -> Tensor:
         """E[x|z], which is not the location m: the first and last level also have the mass beyond [0, 1].

@@ -6,7 +6,7 @@ Sums stay on the device until an epoch ends: the loop never waits for a GPU insi
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from vae.config.schema import TrainerConfig
 from vae.errors import NonFiniteError, undisturbed
 from vae.models.vae import VAE
-from vae.objectives import Terms
+from vae.objectives import Terms, differentiation
 from vae.tracking.protocols import Reporter, Tracker
 from vae.training.checkpoint import Store
 from vae.training.device import autocast_for
@@ -127,20 +127,16 @@ def train_epoch(
     model.train()
     parameters = list(model.parameters())
     device = parameters[0].device
+    differentiate = differentiation(model, objective, step.autocast)
     update, kept = step_of(optimizer), [torch.empty(3, 0, device=device)]
     for i, (x, y) in enumerate(batches):
         step.before(i)
         eps = torch.randn(step.samples, len(x), model.noise_size, generator=generator, device=device)
-        with step.autocast or nullcontext():
-            terms = objective(model, x, eps, y, step.scheduled)
-        for parameter in parameters:
-            parameter.grad = None
-        terms.loss.mean().backward()  # type: ignore[no-untyped-call]
+        terms = differentiate(x, eps, y, step.scheduled)
         if step.clip_grad_norm:
             torch.nn.utils.clip_grad_norm_(parameters, step.clip_grad_norm)
         update()
-        with torch.no_grad():
-            kept.append(torch.stack(terms))
+        kept.append(torch.stack(terms))
     of_images = torch.cat(kept, 1)
     return Averages(*(of_images.sum(1, dtype=widest(device)) / of_images.shape[1]).tolist())
 
