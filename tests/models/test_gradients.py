@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 
 import pytest
@@ -11,10 +12,17 @@ from torch import Tensor, nn
 
 from vae import models
 from vae.data import Batches, Split
-from vae.functional import bernoulli_log_prob
-from vae.models.gradients import linear_relu, plain_linear_relu
+from vae.models.gradients import SampleAndRates, linear_relu, plain_linear_relu
 from vae.models.layers import FullyConnected, fully_connected
 from vae.models.likelihoods import LIKELIHOODS
+from vae.models.pixel_gradients import (
+    BernoulliGradient,
+    ContinuousBernoulliGradient,
+    DiscretisedLogisticGradient,
+    GaussianGradient,
+    PixelGradient,
+    log_likelihood,
+)
 from vae.models.priors import PRIORS
 from vae.objectives import Dreg, Elbo, Iwae
 from vae.training import optimizers
@@ -23,6 +31,7 @@ from vae.training.loop import Step, train_epoch
 
 CPU = torch.device("cpu")
 SHAPE = (1, 8, 8)
+KINDS = (BernoulliGradient, ContinuousBernoulliGradient, GaussianGradient, DiscretisedLogisticGradient)
 
 
 def normal(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -38,9 +47,32 @@ def parameters(*sizes: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:
 @contextmanager
 def plain_forms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        for module in ("gradients", "layers"):
+        for module in ("gradients", "layers", "pixel_gradients"):
             patch.setattr(f"vae.models.{module}.served", lambda *_: False)
+        patch.setattr("vae.objectives.derivatives.ByHand.serves", lambda *_: False)
         yield
+
+
+def levels(*shape: int) -> Tensor:
+    """Grey levels, the first and the last among them, as pixels are."""
+    return torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0)).double() / 255
+
+
+def scale_of(kind: type[PixelGradient]) -> list[Tensor]:
+    scaled = kind in (GaussianGradient, DiscretisedLogisticGradient)
+    return [torch.tensor(-1.5, dtype=torch.float64, requires_grad=True)] if scaled else []
+
+
+def fast(kind: type[PixelGradient]) -> Callable[..., Tensor]:
+    return partial(log_likelihood, kind)
+
+
+def sample_and_rates(out: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+    return SampleAndRates.apply(out, eps, 20.0)
+
+
+def plain_sample(out: Tensor, eps: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    return SampleAndRates.plain(out, eps, limit)
 
 
 def gradients(function: Callable[..., Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
@@ -61,27 +93,40 @@ def test_linear_layers_have_the_plain_gradients(sizes: tuple[int, ...], shape: t
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-def test_bernoulli_has_the_plain_gradients_also_far_out_and_at_zero() -> None:
-    logits = torch.cat([torch.zeros(3), torch.linspace(-30, 30, 3000), torch.tensor([-700.0, 700.0])]).double()
-    logits, x = logits.view(5, 1, -1).requires_grad_(), torch.rand(5, 1, 601, dtype=torch.float64).requires_grad_()
-    pair = gradients(bernoulli_log_likelihood, x, logits), gradients(bernoulli_log_prob, x, logits)
-    for found, expected in zip(*pair, strict=True):
+@pytest.mark.parametrize("kind", KINDS)
+def test_densities_have_the_plain_gradients_also_far_out_and_at_zero(kind: type[PixelGradient]) -> None:
+    ends = [30.0, 700.0] if kind is BernoulliGradient else [30.0, 36.0]
+    logits = torch.cat([torch.zeros(3), torch.linspace(-ends[0], ends[0], 3000), torch.tensor([-ends[1], ends[1]])])
+    inputs = [levels(5, 601), logits.double().view(5, -1).requires_grad_(), *scale_of(kind)]
+    for found, expected in zip(gradients(fast(kind), *inputs), gradients(kind.plain, *inputs), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("function", [linear_relu, bernoulli_log_likelihood])
+@pytest.mark.parametrize("function", [linear_relu, SampleAndRates, *KINDS], ids=lambda f: f.__name__)
 def test_gradients_are_the_derivatives_and_have_derivatives(function: Callable[..., Tensor]) -> None:
     if function is linear_relu:
         inputs = [normal(3, 4).requires_grad_(), *parameters(4, 5, 2)]
+    elif function is SampleAndRates:
+        inputs, function = [normal(3, 8).requires_grad_(), normal(3, 4)], sample_and_rates
     else:
-        inputs = [torch.rand(3, 4, dtype=torch.float64).requires_grad_(), normal(3, 4).requires_grad_()]
+        inputs, function = [levels(3, 4), normal(3, 4).requires_grad_(), *scale_of(function)], fast(function)
     assert torch.autograd.gradcheck(function, inputs)
-    assert torch.autograd.gradgradcheck(function, inputs)
+    if function is not sample_and_rates:
+        assert torch.autograd.gradgradcheck(function, inputs)
 
 
-@pytest.mark.parametrize("function", [linear_relu, bernoulli_log_likelihood])
+def test_sample_and_rates_are_those_of_the_plain_form() -> None:
+    out, eps = (30 * normal(7, 8)).requires_grad_(), normal(7, 4)
+    for i in (0, 1):
+        pair = [gradients(lambda o, i=i, f=f: f(o, eps, 20.0)[i], out) for f in (SampleAndRates.apply, plain_sample)]
+        for found, expected in zip(*pair, strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("function", [linear_relu, BernoulliGradient], ids=lambda f: f.__name__)
 def test_torchs_transforms_get_the_plain_form(function: Callable[..., Tensor]) -> None:
     rest = parameters(4, 5, 4) if function is linear_relu else [normal(3, 4)]
+    function = function if function is linear_relu else fast(function)
     x = torch.rand(6, 3, 4, dtype=torch.float64)
     mapped = torch.func.vmap(lambda row: function(row, *rest))(x)
     torch.testing.assert_close(mapped, torch.stack([function(row, *rest) for row in x]))
@@ -158,6 +203,7 @@ def test_a_whole_step_has_the_plain_gradients(likelihood: str, prior: str, monke
     ("model", "objective"),
     [
         *[((likelihood,), Elbo(beta=2.0, free_bits=0.1)) for likelihood in sorted(LIKELIHOODS)],
+        *[((likelihood,), Elbo(beta=2.0)) for likelihood in sorted(LIKELIHOODS)],
         (("bernoulli", "vamp"), Elbo()),
         (("bernoulli", "flow"), Elbo(sticking_the_landing=True)),
         (("bernoulli", "standard_normal", "hierarchical"), Iwae(3)),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vae.config import arguments_of, make
 from vae.config.schema import LikelihoodConfig
-from vae.functional import GREY_LEVELS
+from vae.functional import GREY_LEVELS, normal_log_prob
 from vae.models.pixel_gradients import (
     BernoulliGradient,
     ContinuousBernoulliGradient,
@@ -139,6 +139,11 @@ class Gaussian(Scaled):
 
     def __init__(self, scale: float = 0.1, learn_scale: bool = False) -> None:
         super().__init__(scale, learn_scale)
+
+    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
+        if type(self).mean is not Likelihood.mean:  # that of a subclass, around which its pixels lie
+            return normal_log_prob(x.flatten(1), self.mean(logits).flatten(1), 2 * self.log_scale)
+        return super().log_prob(x, logits)
 
     def sample(self, logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """x ~ p(x|z), which may lie outside [0, 1], as the density does."""

@@ -133,7 +133,8 @@ class DiscretisedLogisticGradient(PixelGradient):
         upper = (x - mean).add_(half).mul_(inverse)
         lower = upper - 2 * half * inverse
         below, above = upper.sigmoid(), lower.sigmoid()
-        ctx.save_for_backward(x, logits, log_scale, mean, upper, lower, below, above)
+        parts = mean, upper, lower, below, above
+        ctx.save_for_backward(x, logits, log_scale, *parts)
         log_below = torch.maximum(below, 1 - below).log_().add_(upper.clamp(max=0))
         log_above = torch.maximum(above, 1 - above).log_().sub_(lower.relu())
         first, last = x < half, x > 1 - half

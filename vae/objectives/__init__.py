@@ -4,7 +4,7 @@ The model never computes a loss, and the loop does not know which one it minimis
 """
 
 from vae.objectives.build import OBJECTIVES, build
-from vae.objectives.differentiation import differentiation
+from vae.objectives.derivatives import differentiation
 from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
 from vae.objectives.schedules import Schedule

@@ -13,7 +13,7 @@ from torch import Tensor
 from vae.functional import at_least_fp32
 from vae.models.gradients import Kept, LinearRelu, SampleAndRates, narrow_type, watched
 from vae.models.layers import linear_relu_parameters
-from vae.models.likelihoods import Likelihood
+from vae.models.likelihoods import LIKELIHOODS
 from vae.models.priors import StandardNormal
 from vae.models.vae import LOGVAR_LIMIT, VAE
 from vae.objectives.elbo import Elbo
@@ -80,7 +80,7 @@ class ByHand:
         if type(model) is not VAE or type(model.prior) is not StandardNormal or watched(model):
             return False
         encoder, decoder = linear_relu_parameters(model.encoder), linear_relu_parameters(model.decoder)
-        if not (encoder and decoder and type(model.likelihood).log_prob is Likelihood.log_prob):
+        if not (encoder and decoder and type(model.likelihood) in LIKELIHOODS.values()):
             return False
         parts = {*encoder, *decoder, *(scale for scale in model.likelihood.scales if scale.requires_grad)}
         alike = {(parameter.device.type, parameter.dtype, parameter.requires_grad) for parameter in model.parameters()}
