@@ -32,8 +32,9 @@ def mnist_root() -> Path:
 @pytest.fixture(autouse=True)
 def _forget_users_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Forgets the modules of users that a test has imported: another test's may have the same name."""
-    before = set(sys.modules)
+    before, path = set(sys.modules), list(sys.path)
     yield
+    sys.path[:] = path  # a user's part is looked for in the folder of its command, too
     folders = {ROOT / "examples", tmp_path_factory.getbasetemp()}
     for name in set(sys.modules) - before:
         file = getattr(sys.modules[name], "__file__", None)

@@ -57,7 +57,7 @@ def commands_of(block: Block) -> list[str]:
     """The commands that a block gives to a shell; of a W&B sweep's file, what the agent makes of its first values."""
     if block.language == "bash":
         return block.commands
-    if block.language != "yaml" or "parameters:" not in block.text:
+    if block.language != "yaml" or "command:" not in block.text:
         return []
     sweep = yaml.safe_load(block.text)
     values = {key: spec.get("values", [spec.get("min")])[0] for key, spec in sweep["parameters"].items()}

@@ -19,9 +19,9 @@ from vae.config import refuse_password
 from vae.config.command_line import missing_options, split_options
 from vae.config.quoting import as_readable, command, is_readable, literal, override, typed_value
 from vae.config.resume import Resume, parse_resume
-from vae.config.trust import Trust
+from vae.config.trust import PARAMETERS, Trust
 from vae.errors import UserError
-from vae.nested import bare, flatten
+from vae.nested import bare, flatten, within
 from vae.run.folder import COMMAND_FILE, has_checkpoint, has_command, read_command
 from vae.run.job import LATEST
 
@@ -127,7 +127,7 @@ def overrides_from(path: Path, trust: Trust) -> list[str]:
 
 def _as_override(key: str) -> str:
     """The key, to be added where the schema leaves the keys to the user."""
-    return f"++{key}" if key.startswith("model.parameters.") else key
+    return f"++{key}" if within(key, PARAMETERS) else key
 
 
 def _with_recorded(options: list[str], arguments: list[str], trust: Trust) -> list[str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vae.cli.exits import announce, mistakes_explained
-from vae.config import check_number, describe, lookup, one_of
+from vae.config import check_number, describe, lookup, named_parts, one_of
 from vae.config.schema import EvaluationConfig
 from vae.config.trust import FACTORY_KEYS, Trust
 from vae.errors import UserError
@@ -68,7 +68,8 @@ def main() -> None:
     """Entry point of `vae-eval`."""
     wants_help = bool({"-h", "--help"} & set(sys.argv[1:]))
     if wants_help or not sys.argv[1:]:
-        keys = [f"  {f.name + '=':<18} {describe(EvaluationConfig, f.name)}" for f in fields(EvaluationConfig)]
+        names = {f.name: "metrics.NAME=" if f.name == "metrics" else f"{f.name}=" for f in fields(EvaluationConfig)}
+        keys = [f"  {shown:<18} {describe(EvaluationConfig, name)}" for name, shown in names.items()]
         print(HOW_TO_EVALUATE.format(keys="\n".join(keys)))
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
@@ -100,7 +101,7 @@ def read_request(arguments: list[str]) -> "EvaluationRequest":
         if not given_run and _is_place(argument, key in known):
             given_run = argument
             continue
-        if not equals or key not in known:
+        if not equals or (key not in known and not key.startswith("metrics.")):
             problem = "no such key" if equals else "KEY=VALUE is expected"
             raise UserError(f"vae-eval: {argument}: {problem}. {one_of(key, known)}")
         if key in FACTORY_KEYS and ":" not in value:
@@ -128,6 +129,7 @@ def read_request(arguments: list[str]) -> "EvaluationRequest":
     except OmegaConfBaseException as error:
         raise UserError(f"vae-eval: {error.full_key}: {str(error).splitlines()[0]}") from error
     _check(settings)
+    named_parts(settings.metrics, "evaluation.metrics", "vae-eval: metrics")
     places = {key.removeprefix("data."): path for key, path in paths.items() if key in PLACES}
     trust = replace(Trust.of_command(arguments), keys=())
     run = Path(paths.get("run", given_run or str(LATEST)))
@@ -170,6 +172,9 @@ def print_values(console: Console, request: "EvaluationRequest", values: Mapping
     for name, title in NUMBERS:
         if name in values:
             table.add_row(title.format(**counts), figure_text(name, values, count))
+    for name in values:
+        if any(name == label or name.startswith(f"{label}_") for label in request.settings.metrics):
+            table.add_row(name, figure_text(name, values, count))
     for k, nll, error in values.get("nll_curve", ()):
         table.add_row(f"NLL at most, k = {k:,}", measured_text(nll, error))
     console.print(table)

@@ -1,6 +1,6 @@
 """Composes and prepares what is about to run, before Hydra makes a folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from vae.cli.mistakes import explain
 from vae.config import RunConfig, one_of, typed
 from vae.config.command_line import split_options
 from vae.config.composed import CONFIG_ERRORS, as_in_job, group_options, is_from_time, recorded_overrides, value_in
+from vae.config.trust import own_factories
 from vae.errors import UserError
-from vae.nested import bare
+from vae.nested import bare, flatten, settled
 from vae.run.imports import quick_imports
 from vae.sweep.space.composer import Composer
 from vae.sweep.space.covering import covering, unchecked
@@ -171,13 +172,19 @@ def _study_from_time(composition: Composition, master: DictConfig) -> str | None
 
 def _prepared(config: DictConfig, number: int | None = None) -> RunConfig:
     with as_in_job(config, number) as seen:
+        if own_factories(flatten(settled(OmegaConf.to_container(seen, resolve=False)))):  # type: ignore[arg-type]
+            _with_torch()  # which a user's module imports when the config is checked
         run = typed(seen)
+    _with_torch()(run)
+    return run
+
+
+def _with_torch() -> Callable[[RunConfig], object]:
+    """What prepares a run, imported with all that it needs; that takes seconds, which is said."""
     announce("loading torch and the data ...", "torch")
     with quick_imports():
         from vae.run.wiring import prepare
-
-    prepare(run)
-    return run
+    return prepare
 
 
 def without_searched(overrides: Sequence[Override]) -> list[Override]:

@@ -10,6 +10,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.addresses import refuse_password
+from vae.config.factories import CALLS, typed_part
+from vae.config.named_parts import NAMED, named_parts
 from vae.config.names import one_of
 from vae.config.schema import SCHEMA, DataConfig, names_of
 from vae.config.selection import parse_selection
@@ -65,6 +67,10 @@ def check(cfg: DictConfig) -> None:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")
     if OmegaConf.select(cfg, "objective.free_bits") and OmegaConf.select(cfg, "objective.sticking_the_landing"):
         raise UserError(NO_FREE_BITS)
+    for group in CALLS:
+        typed_part(OmegaConf.to_object(cfg[group]), group)
+    for key in NAMED:
+        named_parts(OmegaConf.to_container(OmegaConf.select(cfg, key), resolve=True), key)  # type: ignore[arg-type]
 
 
 def remark(cfg: DictConfig) -> str:
@@ -152,5 +158,5 @@ def _bounded(node: DictConfig, prefix: str = "") -> Iterator[tuple[str, Any, Map
         value = node[f.name]
         if isinstance(value, DictConfig) and is_dataclass(OmegaConf.get_type(value)):
             yield from _bounded(value, f"{prefix}{f.name}.")
-        elif f.metadata and "path" not in f.metadata:
+        elif f.metadata and not f.metadata.keys() & {"path", "open"}:
             yield f"{prefix}{f.name}", value, f.metadata

@@ -1,8 +1,9 @@
 """Looks up the names that a config gives, and suggests the nearest one for a misspelt name."""
 
+import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -37,41 +38,25 @@ def elsewhere(given: str, allowed: Iterable[Any], keys: Iterable[str]) -> str:
 def lookup(name: str, table: Mapping[str, T], key: str) -> T:
     """The entry of an explicit table, or a user's own `my_package.module:factory`.
 
-    Raises UserError with the choices, or with what could not be imported.
+    The current folder is searched last, whatever command was started, unless Python was told not to (`-P`). Raises
+    UserError with the choices, or with what could not be imported.
     """
     if name in table:
         return table[name]
     module, colon, attribute = name.partition(":")
     if not colon:
         raise UserError(f"{key}: no such choice: {name}. {one_of(name, table)} Your own: my_package.module:factory.")
+    here = str(Path.cwd())
+    if not sys.flags.safe_path and not {"", here} & set(sys.path):
+        sys.path.append(here)
     try:
         return cast(T, getattr(import_module(module), attribute))
     except Exception as error:  # a user's module may raise anything when it is imported
         reason = error if isinstance(error, ImportError | AttributeError) else raised(error)
         raise UserError(
-            f"{key}: {name} could not be imported ({reason}). Expected my_package.module:factory."
+            f"{key}: {name} could not be imported ({reason}). Expected my_package.module:factory, in a module of "
+            "the current folder, of PYTHONPATH, or installed."
         ) from error
-
-
-def make(name: str, table: Mapping[str, Callable[..., T]], key: str, /, *inputs: Any, kind: type, **settings: Any) -> T:
-    """What the factory of that name makes. A user's own may raise anything and return anything: a UserError says what.
-
-    >>> make("int", {"int": int}, "x", "3", kind=int)
-    3
-    """
-    factory = lookup(name, table, key)
-    if name in table:
-        return factory(*inputs, **settings)
-    called = f"{key}: {name} was called with {', '.join(settings) or 'no settings'}"
-    try:
-        made = factory(*inputs, **settings)
-    except UserError:
-        raise
-    except Exception as error:  # a user's code may raise anything
-        raise UserError(f"{called}, and raised {raised(error)}. Expected: a {kind.__name__}.") from error
-    if not isinstance(made, kind):
-        raise UserError(f"{called}, and returned {type(made).__name__}. Expected: a {kind.__name__}.")
-    return made
 
 
 def raised(error: Exception) -> str:

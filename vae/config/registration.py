@@ -1,5 +1,6 @@
 """Makes the schema and the YAML files known to Hydra."""
 
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,18 @@ def register() -> None:
     store.store(name="schema", node=RunConfig)
     for group, options in SCHEMA.items():
         for option, node in options.items():
-            store.store(group=f"schema/{group}", name=option, node=node)
+            store.store(group=f"schema/{group}", name=option, node=_with_open_keys(node))
+
+
+def _with_open_keys(option: type) -> object:
+    """The node of an option, in which those fields take new keys as they take known ones, without a `+`."""
+    from omegaconf import OmegaConf
+
+    node = OmegaConf.structured(option)
+    for each in fields(option):
+        if "open" in each.metadata:
+            OmegaConf.set_struct(node[each.name], False)
+    return node
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from vae.config.checks import check
+from vae.config.factories import CALLS, typed_part
+from vae.config.named_parts import recorded_parts
 from vae.config.names import one_of
 from vae.config.resume import parse_resume
 from vae.config.schema import SCHEMA, RunConfig
@@ -17,7 +19,10 @@ from vae.errors import UserError
 def typed(cfg: DictConfig) -> RunConfig:
     """The config, checked, with its interpolations resolved. Raises UserError as `check` does."""
     check(cfg)
-    return cast(RunConfig, OmegaConf.to_object(cfg))
+    config = cast(RunConfig, OmegaConf.to_object(cfg))
+    parts = {group: typed_part(getattr(config, group), group) for group in CALLS}
+    metrics = recorded_parts(config.evaluation.metrics, "evaluation.metrics")
+    return replace(config, evaluation=replace(config.evaluation, metrics=metrics), **parts)
 
 
 def seen_from(config: RunConfig, folder: Path) -> RunConfig:
@@ -62,7 +67,7 @@ def settings_of(group: str, values: Mapping[str, Any]) -> Any:
     Raises UserError for a key that no option has.
 
     >>> settings_of("likelihood", {"name": "gaussian", "scale": 0.2})
-    GaussianConfig(name='gaussian', scale=0.2, learn_scale=False)
+    GaussianConfig(name='gaussian', parameters={}, scale=0.2, learn_scale=False)
     """
     options = [option for option in SCHEMA[group].values() if values.keys() <= {f.name for f in fields(option)}]
     if not options:
@@ -72,13 +77,3 @@ def settings_of(group: str, values: Mapping[str, Any]) -> Any:
     return min(options, key=lambda option: (getattr(option, "name", None) != values.get("name"), len(fields(option))))(
         **values
     )
-
-
-def arguments_of(settings: Any, *without: str) -> dict[str, Any]:
-    """A part's settings as keyword arguments of its factory: all fields but `name` and those in `without`.
-
-    >>> from vae.config.schema import SCHEMA
-    >>> arguments_of(SCHEMA["prior"]["vamp"]())
-    {'pseudo_inputs': 500}
-    """
-    return {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in ("name", *without)}

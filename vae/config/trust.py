@@ -14,6 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import Container, DictConfig, OmegaConf
 
+from vae.config.factories import CALLS
+from vae.config.named_parts import NAMED
 from vae.config.quoting import as_data, override
 from vae.errors import UserError
 from vae.nested import REFERENCE, bare, flatten, within
@@ -28,8 +30,9 @@ FACTORY_KEYS = (
     "optimizer.name",
 )
 """Keys whose values `lookup` looks up: a name in a table, or a user's own factory."""
-PARAMETERS = "model.parameters"
-"""Arguments of a user's factory, which may be names of factories too."""
+PARAMETERS = tuple(f"{group}.parameters" for group in CALLS) + tuple(NAMED)
+"""Where any text may be the name of a user's own factory: arguments of others, and parts with names of their own."""
+_ALLOWED_BY_NAME = re.compile(rf"({'|'.join(map(re.escape, NAMED))})\.\w+(\.name)?")
 TRUE = ("true", "yes", "on", "y", "1")
 _FACTORY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d][\w.]*")
 
@@ -106,7 +109,7 @@ def own_factories(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: text
         for key, text in _texts(values)
-        if (key in FACTORY_KEYS and ":" in text) or (within(key, [PARAMETERS]) and _FACTORY.fullmatch(text))
+        if (key in FACTORY_KEYS and ":" in text) or (within(key, PARAMETERS) and _FACTORY.fullmatch(text))
     }
 
 
@@ -117,7 +120,7 @@ def allowing_overrides(values: Mapping[str, Any]) -> list[str]:
     ["model.name='my_lab:net'"]
     """
     found = own_factories(values)
-    named = {key: name for key, name in found.items() if key in FACTORY_KEYS}
+    named = {key: name for key, name in found.items() if key in FACTORY_KEYS or _ALLOWED_BY_NAME.fullmatch(key)}
     more = set(found.values()) - set(named.values()) or any(_is_evaluated(key, text) for key, text in _texts(values))
     return ["trust=true"] if more else [override(key, name) for key, name in named.items()]
 
@@ -193,4 +196,4 @@ def _leads_out(path: str) -> bool:
 
 def _steers(key: str) -> bool:
     """Whether what a key holds decides what is imported."""
-    return within(key, [PARAMETERS]) or any(within(factory, [key]) for factory in FACTORY_KEYS)
+    return within(key, PARAMETERS) or any(within(factory, [key]) for factory in FACTORY_KEYS)

@@ -1,12 +1,13 @@
 """Loads the data set that a config names and splits it into training, validation and test images."""
 
+import json
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 
-from vae.config import arguments_of, make
+from vae.config import arguments_of, make_part, settings_of
 from vae.config.schema import DataConfig
 from vae.data.identity import Identity
 from vae.data.labels import with_named_labels
@@ -21,7 +22,8 @@ def load_splits(settings: DataConfig) -> Splits:
 
     Raises UserError where the settings ask for more images than there are, StorageError for damaged files.
     """
-    splits = _splits(settings.name, **arguments_of(settings, "batch_size", "eval_batch_size"))
+    own = {"parameters": json.dumps(settings.parameters)}  # as text, by which splits can be remembered
+    splits = _splits(settings.name, **arguments_of(settings, "batch_size", "eval_batch_size"), **own)
     if settings.batch_size > len(splits.train):
         raise UserError(
             f"data.batch_size={settings.batch_size}: there are {len(splits.train):,} training images in "
@@ -34,6 +36,7 @@ def load_splits(settings: DataConfig) -> Splits:
 def _splits(
     name: str,
     *,
+    parameters: str,
     pixels: str,
     validation: int | float | str,
     train_images: int | None,
@@ -41,7 +44,9 @@ def _splits(
     **location: Any,
 ) -> Splits:
     """The splits, kept until others are asked for: the runs of a sweep that share a process read them once."""
-    source = _in_full_levels(with_named_labels(make(name, SOURCES, "data.name", kind=Source, **location), name))
+    settings = settings_of("data", {"name": name, "parameters": json.loads(parameters), **location})
+    made = make_part(settings, SOURCES, "data", kind=Source)
+    source = _in_full_levels(with_named_labels(made, name))
     generator = torch.Generator().manual_seed(split_seed)
     train, test = source.train, source.test
     if validation == "test" and test is None:

@@ -20,6 +20,7 @@ from vae.evaluation.bounds import nll_bounds, why_no_likelihood
 from vae.evaluation.classifier import classifier_for
 from vae.evaluation.frechet import compare_drawn
 from vae.evaluation.information import images_within, mutual_information_with_error
+from vae.evaluation.own_metrics import measure_own
 from vae.evaluation.posteriors import Posteriors, infer_posteriors
 from vae.evaluation.probes import PROBE_DIMENSIONS, linear_probe, nearest_neighbours
 from vae.evaluation.units import ACTIVE_VARIANCE, active_units, usage_sentence
@@ -30,6 +31,11 @@ from vae.training.validation import evaluate_with_errors
 
 MOST_CLASSES = 1000
 """Of a probe and of the classifier: their cost grows with the classes, and labels that number the images are none."""
+RESERVED = (
+    *("elbo", "bce", "distortion", "rate", "nll_", "bits_per_dim", "latent_dimensions", "active_", "in_words"),
+    *("mutual_information", "probe_", "linear_probe", "nearest_neighbours", "frechet", "small_classifier", "iwae_"),
+)
+"""How the names of our own metrics begin."""
 Values = Iterator[tuple[str, Any]]
 
 
@@ -70,6 +76,9 @@ def check_measurable(settings: EvaluationConfig, model: VAE, splits: Splits, spl
             raise UserError(
                 f"evaluation.{key}={str(value).lower()}{why.rstrip('.')}. evaluation.{key}={off} leaves it out."
             )
+    for label in settings.metrics:
+        if label.startswith(RESERVED):
+            raise UserError(f"evaluation.metrics.{label}: that is a metric of this program. Choose another name.")
     if settings.umap and not settings.pictures:
         raise UserError("evaluation.umap=true adds a picture to the others: set evaluation.pictures=true as well.")
     if settings.umap and find_spec("umap") is None:
@@ -108,8 +117,6 @@ def measure(
         Names and numbers; `nll_curve` is a list of (k, NLL, standard error), `rates` a list by latent dimension, and
         `in_words` a sentence.
 
-    >>> from pathlib import Path
-    >>> from vae.config.schema import EvaluationConfig
     >>> from vae.data import Split, Splits
     >>> from vae.evaluation import measure
     >>> black = Split(torch.zeros(5, 1, 28, 28, dtype=torch.uint8))
@@ -129,8 +136,9 @@ def measure(
         train = judged if split == "train" else _for_probes(model, as_evaluated(splits, "train"))
         yield from _within(stages, "probes", _of_probes(train, judged))
     if settings.frechet:
-        classifier = classifier_for(splits, cache, stages)
-        yield from compare_drawn(model, images, classifier).items()
+        yield from compare_drawn(model, images, classifier_for(splits, cache, stages)).items()
+    if settings.metrics:
+        yield from _within(stages, "your own metrics", measure_own(settings.metrics, model, images))
     if settings.nll_samples:
         yield from _of_bounds(model, images, settings.nll_samples, stages)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vae.config import arguments_of, lookup
-from vae.config.schema import LikelihoodConfig, ModelConfig, OwnConfig, PriorConfig
+from vae.config import arguments_for, lookup
+from vae.config.schema import LikelihoodConfig, ModelConfig, PriorConfig
 from vae.errors import UserError
 from vae.models import likelihoods, priors
 from vae.models.conv import conv
@@ -58,6 +58,5 @@ def build(
     if settings.name in MODELS:
         model: VAE = factory(settings, **parts)
         return model
-    given = arguments_of(settings, "latent_size", "conditional", "parameters")
-    given |= settings.parameters if isinstance(settings, OwnConfig) else {}
-    return build_own(settings.name, factory, {"latent_size": settings.latent_size, **given}, parts)
+    given = arguments_for(factory, settings, "model")
+    return build_own(settings.name, factory, {"latent_size": settings.latent_size, **given}, parts, settings.parameters)

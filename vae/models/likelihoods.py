@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae.config import arguments_of, make
+from vae.config import make_part
 from vae.config.schema import LikelihoodConfig
 from vae.functional import GREY_LEVELS, normal_log_prob
 from vae.models.pixel_gradients import (
@@ -198,4 +198,4 @@ LIKELIHOODS: Mapping[str, Callable[..., Likelihood]] = {
 
 def build(settings: LikelihoodConfig) -> Likelihood:
     """The likelihood of that name; raises UserError with the choices."""
-    return make(settings.name, LIKELIHOODS, "likelihood.name", kind=Likelihood, **arguments_of(settings))
+    return make_part(settings, LIKELIHOODS, "likelihood", kind=Likelihood)

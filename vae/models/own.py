@@ -1,17 +1,19 @@
 """A model of a user's own: the factory is called, and what it returns is checked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from vae.config import raised
+from vae.config import raised, unknown_key
 from vae.errors import UserError
 from vae.models.vae import VAE, Parts
 
 
-def build_own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any], parts: Parts) -> VAE:
+def build_own(
+    name: str, factory: Callable[..., Any], settings: Mapping[str, Any], parts: Parts, own: Collection[str]
+) -> VAE:
     """The model that a user's factory makes, after two images have passed through it.
 
     Args:
@@ -19,6 +21,7 @@ def build_own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any
         factory: called as `factory(latent_size, **other_settings, **parts)`.
         settings: its arguments by name, `latent_size` among them.
         parts: as in `vae.models.vae.Parts`.
+        own: which of the settings are `model.parameters`.
 
     Raises:
         UserError: with what the factory raised, and where; or with what was expected of it.
@@ -30,8 +33,9 @@ def build_own(name: str, factory: Callable[..., Any], settings: Mapping[str, Any
     except UserError:
         raise
     except Exception as error:
+        nobody = unknown_key(error, "model.parameters", own)
         raise UserError(
-            f"model.name: {name} was called with {', '.join([*settings, *parts])}, and raised {raised(error)}. "
+            f"{nobody}model.name: {name} was called with {', '.join([*settings, *parts])}, and raised {raised(error)}. "
             "Expected: a vae.VAE (docs/YOUR_MODEL.md)."
         ) from error
     if not isinstance(model, VAE):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from vae.config import arguments_of, make
+from vae.config import make_part
 from vae.config.schema import PriorConfig
 from vae.errors import UserError
 from vae.functional import (
@@ -211,5 +211,4 @@ PRIORS: Mapping[str, Callable[..., Prior]] = {
 
 def build(settings: PriorConfig, *, size: int, image_shape: tuple[int, int, int]) -> Prior:
     """The prior of that name over `size` latent dimensions; raises UserError with the choices."""
-    given = {"size": size, "image_shape": image_shape, **arguments_of(settings)}
-    return make(settings.name, PRIORS, "prior.name", kind=Prior, **given)
+    return make_part(settings, PRIORS, "prior", kind=Prior, size=size, image_shape=image_shape)

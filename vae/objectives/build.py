@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vae.config import arguments_of, make
+from vae.config import make_part
 from vae.config.schema import ObjectiveConfig
 from vae.objectives.elbo import Capacity, Elbo
 from vae.objectives.importance import Dreg, Iwae
@@ -41,8 +41,8 @@ def build(settings: ObjectiveConfig, *, steps_per_epoch: int = 1, epochs: int = 
     """The objective of that name, its schedule in steps.
 
     Args:
-        settings: the group `objective`; a name of the form `my_package.module:factory` calls that factory with the
-            other fields, `steps_per_epoch` and `epochs`.
+        settings: the group `objective`; a name of the form `my_package.module:factory` calls that factory with
+            its `parameters`, and with the other fields, `steps_per_epoch` and `epochs` where it takes them.
         steps_per_epoch: steps of the training in an epoch.
         epochs: length of the training.
 
@@ -55,5 +55,5 @@ def build(settings: ObjectiveConfig, *, steps_per_epoch: int = 1, epochs: int = 
     >>> warmup.scheduled_value(5)
     0.25
     """
-    given = {"steps_per_epoch": steps_per_epoch, "epochs": epochs, **arguments_of(settings)}
-    return make(settings.name, OBJECTIVES, "objective.name", kind=object, **given)
+    told = {"steps_per_epoch": steps_per_epoch, "epochs": epochs}
+    return make_part(settings, OBJECTIVES, "objective", kind=object, **told)

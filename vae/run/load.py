@@ -7,11 +7,12 @@ from omegaconf import OmegaConf
 
 from vae.config import RunConfig, from_record
 from vae.config.comparison import why_not_comparable
+from vae.config.named_parts import NAMED
 from vae.config.quoting import as_data
 from vae.config.trust import Trust
 from vae.errors import UserError
 from vae.models import VAE
-from vae.nested import flatten
+from vae.nested import flatten, within
 from vae.run.build import build_model
 from vae.run.folder import has_checkpoint, read_config, read_summary, seed_folders, trial_folder
 from vae.states import RunState
@@ -84,7 +85,8 @@ def load_with_config(run: str | Path, trust: Trust) -> tuple[VAE, RunConfig, dic
     """The model that `load` returns, the typed config of its run, and what its checkpoint holds."""
     file = checkpoint_of(run)
     state = read_checkpoint(file)
-    trust.check_names(flatten(state["config"]), str(file.parent))
+    built = {key: value for key, value in flatten(state["config"]).items() if not within(key, NAMED)}
+    trust.check_names(built, str(file.parent))
     config = from_record(state["config"])
     with fitting(file):
         model = build_model(config, tuple(state["image_shape"]), state["n_labels"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vae.config import RunConfig, record_of
+from vae.config import RunConfig, is_own, record_of
 from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.errors import orderly_end
@@ -18,6 +18,7 @@ from vae.run.images import check_same_images
 from vae.run.job import Job, Repeats
 from vae.run.session import Session
 from vae.sweep.execution.cores import announced
+from vae.training import optimizers
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
 from vae.training.device import check_room, possible_sizes, threads_on, usable_device, within_memory
 from vae.training.loop import fit
@@ -40,6 +41,8 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
         model = build_model(config, splits.image_shape, count_labels(splits))
     check_room(sum(parameter.numel() for parameter in model.parameters()), device)
     build_objective(config, splits)
+    if is_own(config.optimizer.name):
+        optimizers.build(config.optimizer, model.parameters())
     if not config.resume.folder:  # what an earlier version has begun may go on
         check_density(model, splits)
     check_measurable(config.evaluation, model, splits)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vae.config import arguments_of, make
+from vae.config import make_part
 from vae.config.schema import OptimizerConfig
 from vae.training.eager_optimizer import eager
 
@@ -90,5 +90,4 @@ def _states(optimizer: torch.optim.Optimizer) -> list[tuple[list[Tensor], ...]]:
 
 def build(settings: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer that the settings name, at its peak learning rate. Raises UserError for an unknown name."""
-    own = arguments_of(settings, "schedule", "warmup_epochs", "final_lr_fraction", "stairs")
-    return make(settings.name, OPTIMIZERS, "optimizer.name", parameters, kind=torch.optim.Optimizer, **own)
+    return make_part(settings, OPTIMIZERS, "optimizer", parameters, kind=torch.optim.Optimizer)

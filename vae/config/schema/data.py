@@ -1,9 +1,9 @@
 """The group `data`: which images, how they are split and batched, and whether their pixels are binary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from vae.config.schema.fields import choice, number, place
+from vae.config.schema.fields import OPEN, choice, number, place
 
 
 @dataclass
@@ -12,6 +12,8 @@ class DataConfig:
 
     name: str = "mnist_5k"
     """Name of the data set, or `my_package.module:factory` that returns a `vae.data.Source`."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
     root: str | None = place(None)
     """Folder of the raw files, which are read in place and never changed; null: VAE_DATA, then ~/.cache/vae."""
     batch_size: int = number(128, at_least=1)

@@ -1,8 +1,9 @@
 """The group `evaluation`: what is measured after training, beyond the test ELBO."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from vae.config.schema.fields import choice, number
+from vae.config.schema.fields import OPEN, choice, number
 
 
 @dataclass
@@ -21,5 +22,7 @@ class EvaluationConfig:
     """Pictures of the latent space."""
     vector: str = choice("none", "svg", "pdf")
     """Also write every picture of the run in this format, beside its PNG: for a slide or a page, at any size."""
+    metrics: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Metrics of your own: NAME -> `my_package.module:function`, called on the model and the images."""
     umap: bool = False
     """Add an embedding by UMAP to the pictures; needs the extra `umap`."""

@@ -1,7 +1,11 @@
 """How a field states its bounds, and that it is a path: `vae.config` reads that from the metadata."""
 
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
+
+OPEN: Mapping[str, Any] = {"open": True}
+"""Metadata of a mapping whose keys are the user's own: they are set as other keys are, without a `+`."""
 
 
 def number(default: Any, **bounds: float) -> Any:

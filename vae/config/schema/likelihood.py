@@ -1,8 +1,9 @@
 """The group `likelihood`: the distribution p(x|z) of the pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from vae.config.schema.fields import number
+from vae.config.schema.fields import OPEN, number
 
 
 @dataclass
@@ -10,7 +11,9 @@ class LikelihoodConfig:
     """The distribution p(x|z) of the pixels."""
 
     name: str = "bernoulli"
-    """bernoulli | continuous_bernoulli | gaussian | discretised_logistic."""
+    """bernoulli | continuous_bernoulli | gaussian | discretised_logistic, or `my_package.module:factory`."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from vae.config.schema.fields import choice, number
+from vae.config.schema.fields import OPEN, choice, number
 
 ACTIVATION_NAMES = ("relu", "tanh", "gelu", "silu", "elu", "leaky_relu", "softplus", "gated")
 
@@ -18,6 +18,8 @@ class ModelConfig:
     """Dimensions of z."""
     conditional: bool = False
     """Give the labels to encoder and decoder: the model of p(x|label). Needs data with labels."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
 
 
 @dataclass
@@ -26,8 +28,6 @@ class OwnConfig(ModelConfig):
 
     name: str = "own"
     """`my_package.module:factory`; required."""
-    parameters: dict[str, Any] = field(default_factory=dict)
-    """Passed to the factory by name."""
 
 
 @dataclass

@@ -1,8 +1,9 @@
 """The group `objective`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from vae.config.schema.fields import choice, number
+from vae.config.schema.fields import OPEN, choice, number
 
 
 @dataclass
@@ -10,7 +11,9 @@ class ObjectiveConfig:
     """What is minimised, in nats per image."""
 
     name: str = "elbo"
-    """elbo | capacity | iwae | dreg."""
+    """elbo | capacity | iwae | dreg, or `my_package.module:factory`."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
     samples: int = number(1, at_least=1)
     """Samples of z for each image and step: averaged by elbo and capacity, importance-weighted by iwae and dreg."""
 

@@ -1,8 +1,9 @@
 """The group `optimizer`: how the weights are updated, and how the learning rate changes over the steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from vae.config.schema.fields import choice, number
+from vae.config.schema.fields import OPEN, choice, number
 
 
 @dataclass
@@ -10,7 +11,9 @@ class OptimizerConfig:
     """Settings that every optimizer has."""
 
     name: str = "adam"
-    """adam | adamw | rmsprop | sgd."""
+    """adam | adamw | rmsprop | sgd, or `my_package.module:factory`."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
     lr: float = number(1e-3, above=0)
     """Peak learning rate."""
     weight_decay: float = number(0.0, at_least=0)

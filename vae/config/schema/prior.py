@@ -1,8 +1,9 @@
 """The group `prior`: the distribution p(z) that the latent variables are drawn from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from vae.config.schema.fields import number
+from vae.config.schema.fields import OPEN, number
 
 
 @dataclass
@@ -10,7 +11,9 @@ class PriorConfig:
     """The distribution p(z) of the latent variables."""
 
     name: str = "standard_normal"
-    """standard_normal | vamp | flow."""
+    """standard_normal | vamp | flow, or `my_package.module:factory`."""
+    parameters: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Arguments of a factory of your own, by name; empty for the others."""
 
 
 @dataclass
