@@ -27,9 +27,10 @@ check: .venv/.installed  ## ruff and mypy
 slow: .venv/.installed  ## tests that take minutes; those on real MNIST need VAE_DATA
 	$(BIN)/python -m pytest -n $(JOBS) -m slow
 
-bench: .venv/.installed  ## an epoch compared with a plain loop's, start-up time, memory, the cost of W&B; writes results/bench_*.json
-	$(BIN)/python scripts/bench_epoch.py
-	$(BIN)/python scripts/bench_tracking.py
+BENCH ?= epoch start trials growth memory tracking
+
+bench: .venv/.bench  ## an epoch beside other programs and its floor, start-up, trials per hour, growth, memory, W&B; BENCH=epoch: one
+	@for name in $(BENCH); do $(BIN)/python scripts/bench_$$name.py || exit 1; done
 
 bench-report: .venv/.installed  ## the report of 1,000 trials: seconds to write and to open, size
 	$(BIN)/python scripts/bench_report.py
@@ -60,6 +61,10 @@ clean:  ## removes .venv and caches, keeps results
 
 .venv/.docs: .venv/.installed
 	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	@touch $@
+
+.venv/.bench: .venv/.installed
+	$(BIN)/python -m pip install --quiet --editable ".[bench]"
 	@touch $@
 
 .venv/.dashboard: .venv/.installed

@@ -1,47 +1,41 @@
-"""Times an epoch with validation: here, in other programs and the arithmetic alone, in turn. Also start-up and memory.
+"""Times an epoch with its validation: here, in other programs, and the arithmetic alone, in turn, epoch by epoch.
 
-    python scripts/bench_epoch.py [REPETITIONS]
+    python scripts/bench_epoch.py [--rounds 3] [--epochs 3] [--images N] [--seconds 240]
 
 All train 784-400-20 with Adam 1e-3 and batches of 128 on the same images: MNIST where VAE_DATA has it, else the 5,000
-embedded ones. `floor` is what no loop can do without: the products of the steps and of the validation, and the fused
-optimizer. Lightning takes part where it is installed. Needs torchvision.
+embedded ones. A round is a seed: every program starts anew. `floor` is what no loop can do without: the products of the
+steps and of the validation, and the fused optimizer. Lightning and pythae take part where they are installed
+(`pip install -e ".[bench]"`). Needs torchvision.
 """
 
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 import torch
-import torchvision
-from peers import BATCH, Epoch, lightning, plain_loop
+from benchmark import Cell, Clock, Record, Spread, data_name, devices, parser, spread
+from benchmark_plots import bars
+from peers import BATCH, Epoch, lightning, plain_loop, pythae
 
 from vae import models
 from vae.config.schema import AdamConfig, DataConfig
 from vae.data import Batches, Splits, load_splits
 from vae.objectives import Elbo
-from vae.run.provenance import processor
 from vae.training import optimizers
 from vae.training.device import autocast_for, resolve_precision
 from vae.training.loop import Step, train_epoch
 from vae.training.validation import evaluate
 
-CPU = torch.device("cpu")
-EPOCHS = 3
+OURS, FLOOR = "this project", "floor"
 
 
-def this_project(splits: Splits) -> Epoch:
+def this_project(splits: Splits, device: torch.device) -> Epoch:
     """The same training with the parts that `fit()` uses."""
-    model = models.VAE(20, 400)
+    splits, model = splits.to(device), models.VAE(20, 400).to(device)
     optimizer = optimizers.build(AdamConfig(lr=1e-3), model.parameters())
-    generator = torch.Generator().manual_seed(0)
-    train, step = Batches(splits.train, BATCH, generator), Step(autocast=autocast_for("auto", CPU))
+    generator = torch.Generator(device).manual_seed(torch.initial_seed())
+    train, step = Batches(splits.train, BATCH, generator), Step(autocast=autocast_for("auto", device))
 
     def epoch() -> float:
         train_epoch(model, train, Elbo(), optimizer, generator, step)
@@ -50,20 +44,19 @@ def this_project(splits: Splits) -> Epoch:
     return epoch
 
 
-def floor(splits: Splits) -> Epoch:
+def floor(splits: Splits, device: torch.device) -> Epoch:
     """The products of as many steps and of the validation, and the fused optimizer; it computes no loss."""
-    model = models.VAE(20, 400)
-    optimizer = optimizers.build(AdamConfig(lr=1e-3), model.parameters())
-    update = optimizers.step_of(optimizer)
+    model = models.VAE(20, 400).to(device)
+    update = optimizers.step_of(optimizers.build(AdamConfig(lr=1e-3), model.parameters()))
     for parameter in model.parameters():
         parameter.grad = torch.randn_like(parameter)
     weights = [parameter.detach() for parameter in model.parameters() if parameter.dim() == 2]
-    dtype = torch.bfloat16 if resolve_precision("auto", CPU) == "bf16" else torch.float32
+    dtype = torch.bfloat16 if resolve_precision("auto", device) == "bf16" else torch.float32
     narrow = [weight.to(dtype) for weight in weights]
     steps, rows = len(Batches(splits.train, BATCH)), len(splits.validation)
-    inputs = [torch.randn(BATCH, weight.shape[1]).to(dtype) for weight in weights]
-    gradients = [torch.randn(BATCH, weight.shape[0]).to(dtype) for weight in weights]
-    held_out = [torch.randn(1000, weight.shape[1]) for weight in weights]
+    inputs = [torch.randn(BATCH, weight.shape[1], device=device).to(dtype) for weight in weights]
+    gradients = [torch.randn(BATCH, weight.shape[0], device=device).to(dtype) for weight in weights]
+    held_out = [torch.randn(1000, weight.shape[1], device=device) for weight in weights]
 
     def epoch() -> float:
         for _ in range(steps):
@@ -78,113 +71,101 @@ def floor(splits: Splits) -> Epoch:
     return epoch
 
 
-def timed(epoch: Epoch) -> tuple[float, float]:
+PROGRAMS: dict[str, Callable[[Splits, torch.device], Epoch | None]] = {
+    "plain loop": plain_loop,
+    "Lightning": lightning,
+    "pythae": pythae,
+    OURS: this_project,
+    FLOOR: floor,
+}
+
+
+@dataclass
+class Measured:
+    """One program on one device."""
+
+    seconds: list[float] = field(default_factory=list)
+    """Of each epoch."""
+    losses: list[float] = field(default_factory=list)
+    """Validation loss after the last epoch of each seed, in nats per image."""
+
+
+def timed(epoch: Epoch, device: torch.device) -> tuple[float, float]:
     """Seconds that an epoch takes, and its validation loss."""
     started = time.perf_counter()
     loss = epoch()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - started, loss
 
 
-def command(*arguments: str, folder: Path) -> tuple[float, float, float]:
-    """Seconds that `python -m vae ARGUMENTS` takes, those of them after its last line, and its largest memory in MB."""
-    started = last = time.time()
-    process = subprocess.Popen([sys.executable, "-m", "vae", *arguments], cwd=folder, stdout=subprocess.PIPE)
-    assert process.stdout
-    for _ in process.stdout:
-        last = time.time()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, arguments
-    ended = time.time()
-    return ended - started, ended - last, usage.ru_maxrss / 1024
+def measured(splits: Splits, device: torch.device, seeds: Iterable[int], epochs: int) -> dict[str, Measured]:
+    """Each program's epochs, in turn."""
+    few = replace(splits, **{part: getattr(splits, part).take(torch.arange(BATCH)) for part in ("train", "validation")})
+    for make in PROGRAMS.values():
+        if warm_up := make(few, device):
+            warm_up()
+    found = {name: Measured() for name in PROGRAMS}
+    for seed in seeds:
+        made = {}
+        for name, make in PROGRAMS.items():
+            torch.manual_seed(seed)
+            made[name] = make(splits, device)
+        for number in range(1, epochs + 1):
+            for name, epoch in made.items():
+                if epoch:
+                    seconds, loss = timed(epoch, device)
+                    found[name].seconds.append(seconds)
+                    found[name].losses += [loss] if number == epochs and name != FLOOR else []
+    return found
 
 
-def start_up(data: str, repetitions: int) -> dict[str, float]:
-    """Median seconds of --help, to the first metrics on disk, and after the last line; the memory of an epoch."""
-    help_seconds, first_step_seconds, end_seconds = [], [], []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for i in range(repetitions):
-            help_seconds.append(command("--help", folder=folder)[0])
-            one = (f"data={data}", "tracking=none", "trainer.epochs=1")
-            before = time.time()
-            end_seconds.append(command(*one, "data.train_images=128", f"hydra.run.dir=first{i}", folder=folder)[1])
-            first_step_seconds.append((folder / f"first{i}/metrics.jsonl").stat().st_mtime - before)
-        memory = command(*one, "hydra.run.dir=memory", folder=folder)[2]
-    return {
-        "help_seconds": statistics.median(help_seconds),
-        "first_step_seconds": statistics.median(first_step_seconds),
-        "end_seconds": statistics.median(end_seconds),
-        "resident_mb": memory,
-    }
+def beside(program: Measured | None, other: Measured | None) -> Spread | None:
+    """How many times as long as the other a program takes, epoch by epoch."""
+    if not program or not other:
+        return None
+    return spread([a / b for a, b in zip(program.seconds, other.seconds, strict=False)])
+
+
+def table(found: dict[str, dict[str, Measured]], epochs: int) -> list[dict[str, Cell]]:
+    """A row for each program, from column -> program -> what was measured."""
+    rows: list[dict[str, Cell]] = []
+    for name in PROGRAMS:
+        on = {column: programs[name] for column, programs in found.items() if programs and programs[name].seconds}
+        row: dict[str, Cell] = {"program": name, "n": str(len(on["CPU"].seconds)) if on else "0"}
+        for column in found:
+            row[f"{column}, s an epoch"] = spread(on[column].seconds) if column in on else None
+            row[f"{column}, times this project's"] = beside(on.get(column), found[column].get(OURS))
+        losses = on["CPU"].losses if on else []
+        row[f"validation loss, epoch {epochs}"] = f"{statistics.fmean(losses):.2f}" if losses else "-"
+        rows.append(row)
+    return rows
 
 
 def main() -> None:
-    """Runs the programs in turn, prints a table, and writes results/bench_epoch.json."""
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    data, held_out = ("mnist", 10_000) if os.environ.get("VAE_DATA") else ("mnist_5k", 500)
-    splits = load_splits(DataConfig(data, validation="test" if data == "mnist" else held_out))
-    machine = f"{processor()}, {torch.get_num_threads()} threads, {resolve_precision('auto', CPU)}"
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
-    print(f"{data}: {len(splits.train):,} training and {len(splits.validation):,} validation images")
-    print(f"{machine}\n{versions}{installed('lightning')}\n")
-    seconds, loss = measured(splits, repetitions)
-    ratios = report(seconds, loss)
-    started = start_up(data, repetitions)
-    print(
-        f"--help {started['help_seconds']:.2f} s · first step's metrics on disk after "
-        f"{started['first_step_seconds']:.2f} s · resident {started['resident_mb']:.0f} MB"
+    """Runs the programs in turn, prints the table, writes results/bench_epoch.json."""
+    arguments = parser(__doc__, rounds=3, seconds=240)
+    arguments.add_argument("--epochs", type=int, default=3, help="of each seed (3)")
+    arguments.add_argument("--images", type=int, help="train with only this many")
+    given = arguments.parse_args()
+    data, clock = data_name(), Clock(given.seconds)
+    splits = load_splits(DataConfig(data, validation="test" if data == "mnist" else 500, train_images=given.images))
+    found: dict[str, dict[str, Measured]] = {}
+    for column, device in devices().items():
+        found[column] = measured(splits, device, clock.rounds(given.rounds), given.epochs) if device else {}
+    seeds = len(found["CPU"][OURS].losses)
+    about = f"{data}, {len(splits.train):,} training and {len(splits.validation):,} validation images, 784-400-20, "
+    about += f"Adam 1e-3, batches of {BATCH}, {resolve_precision('auto', torch.device('cpu'))} here, fp32 elsewhere"
+    record = Record("epoch", about, libraries=("torch", "torchvision", "lightning", "pythae"))
+    record.table(
+        f"An epoch with its validation, in turn; losses are means of {seeds} seeds.", table(found, given.epochs)
     )
-    result = {"data": data, "machine": machine, "versions": versions + installed("lightning"), "seconds": seconds,
-              "loss": loss, "load": os.getloadavg(), "ratios": ratios, **started}  # fmt: skip
-    path = Path("results/bench_epoch.json")
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(path)
-
-
-def measured(splits: Splits, repetitions: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Of each program the seconds of all epochs, and each repetition's validation loss after the last one."""
-    programs = {"plain loop": plain_loop, "Lightning": lightning, "this project": this_project, "floor": floor}
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    loss: dict[str, list[float]] = {name: [] for name in programs}
-    for seed in range(repetitions):
-        torch.manual_seed(seed)
-        made = {name: make(splits) for name, make in programs.items()}
-        for number in range(1, EPOCHS + 1):
-            for name, epoch in made.items():
-                if epoch:
-                    elapsed, reached = timed(epoch)
-                    seconds[name].append(elapsed)
-                    loss[name] += [reached] if number == EPOCHS and name != "floor" else []
-    return seconds, loss
-
-
-def report(seconds: dict[str, list[float]], loss: dict[str, list[float]]) -> dict[str, list[float]]:
-    """Prints the table; returns how many times as long as this project each program takes, epoch by epoch."""
-    own = seconds["this project"]
-    ratios = {name: [a / b for a, b in zip(values, own, strict=False)] for name, values in seconds.items()}
-    print(
-        f"an epoch with validation, n = {len(own):<6} median s      min      max    loss, epoch {EPOCHS}   beside ours"
-    )
-    for name, values in seconds.items():
-        if not values:
-            print(f"  {name:<34} not installed")
-            continue
-        spread = f"{statistics.median(values):>10.2f} {min(values):>8.2f} {max(values):>8.2f}"
-        reached = f"{statistics.mean(loss[name]):>15.2f}" if loss[name] else " " * 15
-        print(f"  {name:<34} {spread} {reached} {statistics.median(ratios[name]):>13.2f}")
-    beside = statistics.median(1 / ratio for ratio in ratios["floor"])
-    print(f"\nthis project takes {beside:.2f} times its floor\n")
-    return ratios
-
-
-def installed(name: str) -> str:
-    """`, name version` of an installed package, else nothing."""
-    try:
-        return f", {name} {version(name)}"
-    except PackageNotFoundError:
-        return ""
+    times_floor = {f"{column}, {OURS}": beside(on.get(OURS), on.get(FLOOR)) for column, on in found.items()}
+    record.table("Times its floor, pairs in turn.", [{"n": str(len(found["CPU"][OURS].seconds)), **times_floor}])
+    rows = {name if column == "CPU" else f"{name}, {column}": spread(on[name].seconds)
+            for column, on in found.items() if on for name in PROGRAMS}  # fmt: skip
+    losses = {name: program.losses for name, program in found["CPU"].items()}
+    record.write(bars("seconds for an epoch with its validation", rows), data=data, losses=losses)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,9 @@
-"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [ways] [growth] [border]`; all of them
-without a name.
+"""Measures the sweep: `python scripts/bench_sweep.py [idle] [overhead] [growth] [border]`; all of them without a name.
 
-On a noisy machine only ratios within one run count.
+On a noisy machine only ratios within one run count. One budget spent in several ways is in `bench_trials.py`.
 """
 
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import optuna
+from benchmark_process import run_program
 from optuna.trial import FrozenTrial, TrialState
 
-ROOT = Path(__file__).resolve().parents[1]
 SECONDS = [2.5, 0.5, 1.7, 0.6, 2.2, 0.9, 0.7, 2.0, 0.55, 1.3, 2.4, 0.8]
 SLEEPER = """
 import time
@@ -40,17 +36,6 @@ if __name__ == "__main__":
 
 NO_REPORT = "hydra.sweeper.report_every_seconds=null"
 """Turns the report off: it has a process of its own, which would be measured as well."""
-
-
-def run(folder: Path, *command: str) -> float:
-    """Runs a Python program with this project on its path. Returns seconds of wall time."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    env = {**os.environ, "PYTHONPATH": path, "WANDB_MODE": "offline"}
-    began = time.perf_counter()
-    done = subprocess.run([sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return time.perf_counter() - began
 
 
 def trials_of(folder: Path, name: str) -> list[FrozenTrial]:
@@ -75,7 +60,7 @@ def idle(folder: Path) -> None:
     ways = {"rolling slots": [], "batches (joblib)": ["hydra/launcher=joblib"]}
     for i, (name, more) in enumerate(ways.items()):
         try:
-            run(folder, *common, f"hydra.sweep.dir=idle{i}", *more)
+            run_program(folder, *common, f"hydra.sweep.dir=idle{i}", *more)
         except SystemExit as error:
             print(f"  {name:18} not run: {str(error).strip().splitlines()[-1]}")
             continue
@@ -90,7 +75,7 @@ def overhead(folder: Path) -> None:
     for tracking in ("none", "wandb"):
         arguments = ["data=digits", "trainer.epochs=2", f"tracking={tracking}", f"study={tracking}"]
         limits = ["sweep.n_trials=16", "sweep.n_jobs=1", NO_REPORT]
-        run(folder, "-m", "vae", "-m", "sweep=random", *arguments, *limits)
+        run_program(folder, "-m", "vae", "-m", "sweep=random", *arguments, *limits)
         trials = trials_of(folder, tracking)[4:]  # the first ones load torch, data and fonts
         parts: dict[str, list[float]] = {}
         for trial, following in pairwise(trials):
@@ -113,42 +98,6 @@ def overhead(folder: Path) -> None:
         print(f"  tracking={tracking}: {beyond:.3f} s per trial beyond training")
         for name, seconds in medians.items():
             print(f"      {seconds:.3f}  {name}")
-
-
-def ways(folder: Path) -> None:
-    """One budget three ways: a fresh process per trial, this sweeper, this sweeper with pruning."""
-    mnist = os.environ.get("VAE_DATA") and (Path(os.environ["VAE_DATA"]) / "MNIST" / "raw").is_dir()
-    data, count, epochs = ("mnist", 16, 10) if mnist else ("mnist_5k", 40, 12)
-    count, epochs = int(os.environ.get("TRIALS", count)), int(os.environ.get("EPOCHS", epochs))
-    common = [f"data={data}", f"trainer.epochs={epochs}", "tracking=none"]
-    limits = [f"sweep.n_trials={count}", "sweep.enqueue=[]", NO_REPORT]
-    plain = run(folder, "-m", "vae", "-m", "sweep=random", "study=plain", *common, *limits)
-    pruned = {}
-    for name, pruner in {"hyperband": "hyperband_by_epoch", "halving": "successive_halving"}.items():
-        chosen = f"hydra/sweeper/pruner={pruner}"
-        pruned[name] = run(folder, "-m", "vae", "-m", "sweep=random", f"study={name}", *common, *limits, chosen)
-    trials = trials_of(folder, "plain")
-    loop_seconds, loop_values = 0.0, []
-    for trial in trials:
-        home = f"loop/{trial.number}"
-        values = [f"{key}={value}" for key, value in trial.params.items()]
-        loop_seconds += run(folder, "-m", "vae", *common, *values, f"hydra.run.dir={home}")
-        loop_values.append(json.loads((folder / home / "summary.json").read_text())["value"])
-    print(f"  {data}, {count} trials of {epochs} epochs, {len(os.sched_getaffinity(0))} cores")
-    whole = count * epochs
-    rows = [
-        ("a fresh process per trial", loop_seconds, max(loop_values), whole),
-        ("slots", plain, max(t.value for t in trials), whole),
-    ]
-    for name, seconds in pruned.items():
-        ended = trials_of(folder, name)
-        complete = [t.value for t in ended if t.state == TrialState.COMPLETE]
-        trained = sum(t.last_step or 0 for t in ended)
-        rows.append((f"slots, {name}, {len(complete)} whole", seconds, max(complete), trained))
-    for name, seconds, best, trained in rows:
-        rate = count / seconds * 3600
-        cells = [f"{name:27} {seconds:7.1f} s", f"best {best:9.2f}", f"{rate:6.0f} trials/h"]
-        print("  " + "   ".join([*cells, f"{loop_seconds / seconds:.1f} times", f"{trained} epochs"]))
 
 
 def growth(folder: Path) -> None:
@@ -218,7 +167,6 @@ def _complete_beside_border(sampler: str, seed: int, cause: str) -> int:
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "idle": idle,
     "overhead": overhead,
-    "ways": ways,
     "growth": growth,
     "border": border,
 }

@@ -1,7 +1,14 @@
-"""The same training in other programs, for `bench_epoch.py`: 784-400-20, Adam 1e-3, batches of 128, ToTensor, fp32."""
+"""The same training in other programs, for `bench_epoch.py`: 784-400-20, Adam 1e-3, batches of 128, fp32.
+
+Each does what its documentation shows, without its bars, loggers and loader processes, which would only slow it.
+"""
 
 import logging
+import math
+import tempfile
+import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from importlib.util import find_spec
 from typing import Any
 
@@ -61,16 +68,17 @@ def loaders(splits: Splits) -> tuple[DataLoader[tuple[Tensor, int]], DataLoader[
     return train, DataLoader(Images(splits.validation), batch_size=BATCH)
 
 
-def plain_loop(splits: Splits) -> Epoch:
-    """What most people write: a DataLoader, a summed loss, `.item()` at each step."""
-    model = PlainVAE()
+def plain_loop(splits: Splits, device: torch.device) -> Epoch:
+    """What most people write: a DataLoader through ToTensor, a summed loss, `.item()` at each step."""
+    model = PlainVAE().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     train, validation = loaders(splits)
 
     def epoch() -> float:
         model.train()
         trained = 0.0
-        for x, _ in train:
+        for images, _ in train:
+            x = images.to(device)
             optimizer.zero_grad()
             loss = model.loss_of(x)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -78,13 +86,13 @@ def plain_loop(splits: Splits) -> Epoch:
             optimizer.step()
         model.eval()
         with torch.no_grad():
-            return sum(model.loss_of(x).item() for x, _ in validation) / len(splits.validation)
+            return sum(model.loss_of(x.to(device)).item() for x, _ in validation) / len(splits.validation)
 
     return epoch
 
 
-def lightning(splits: Splits) -> Epoch | None:
-    """Lightning without its logger, checkpoints and bars, and no loader processes; None where it is not installed."""
+def lightning(splits: Splits, device: torch.device) -> Epoch | None:
+    """Lightning with the plain loop's network and loaders; None where it is not installed."""
     if find_spec("lightning") is None:
         return None
     from lightning import LightningModule, Trainer
@@ -114,8 +122,80 @@ def lightning(splits: Splits) -> Epoch | None:
 
     def epoch() -> float:
         settings: dict[str, Any] = dict.fromkeys(quiet, False)
-        trainer = Trainer(max_epochs=1, accelerator="cpu", num_sanity_val_steps=0, **settings)
-        trainer.fit(module, train, validation)
+        accelerator = "gpu" if device.type == "cuda" else "cpu"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that loader processes would help: here they take a third longer
+            trainer = Trainer(max_epochs=1, accelerator=accelerator, devices=1, num_sanity_val_steps=0, **settings)
+            trainer.fit(module, train, validation)
         return sum(module.losses) / len(splits.validation)
 
     return epoch
+
+
+def pythae(splits: Splits, device: torch.device) -> Epoch | None:
+    """Pythae's VAE and its trainer, on images that are tensors already; None where it is not installed."""
+    if find_spec("pythae") is None:
+        return None
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from pythae.trainers.training_callbacks import CallbackHandler
+
+    logging.getLogger("pythae").setLevel(logging.ERROR)
+    logging.getLogger("pythae.trainers.base_trainer.base_trainer").setLevel(logging.ERROR)
+    images = [part.images.float() / 255 for part in (splits.train, splits.validation)]
+    train, validation = (BaseDataset(x, torch.zeros(len(x))) for x in images)
+    rows = len(validation)
+    settings = BaseTrainerConfig(
+        learning_rate=1e-3,
+        per_device_train_batch_size=BATCH,
+        # its loss is a mean of batch means, which is that of the images where all batches are alike
+        per_device_eval_batch_size=max(size for size in range(1, BATCH + 1) if rows % size == 0),
+        seed=torch.initial_seed() % 2**32,
+        no_cuda=device.type != "cuda",
+    )
+    sizes = VAEConfig(input_dim=(1, 28, 28), latent_dim=20, reconstruction_loss="bce")
+    trainer = BaseTrainer(VAE(sizes, *_networks_for_pythae()), train, validation, settings)
+    with (
+        tempfile.TemporaryDirectory() as settings.output_dir
+    ):  # it makes a folder there, and writes nothing until its end
+        trainer.prepare_training()
+    trainer.callback_handler = CallbackHandler([], trainer.model)
+    best = math.inf
+
+    def epoch() -> float:
+        nonlocal best
+        trainer.train_step(1)
+        loss = float(trainer.eval_step(1))
+        if loss < best:  # as its `train` does
+            best, trainer.best_model = loss, deepcopy(trainer.model)
+        return loss
+
+    return epoch
+
+
+def _networks_for_pythae() -> tuple[nn.Module, nn.Module]:
+    """Encoder and decoder of 784-400-20 in place of its own, which have 512 units."""
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.plain = PlainVAE()
+            del self.plain.fc3, self.plain.fc4
+
+        def forward(self, x: Tensor) -> Any:
+            h = F.relu(self.plain.fc1(x.reshape(-1, 784)))
+            return ModelOutput(embedding=self.plain.fc21(h), log_covariance=self.plain.fc22(h))
+
+    class Decoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.pixels = nn.Linear(20, 400), nn.Linear(400, 784)
+
+        def forward(self, z: Tensor) -> Any:
+            x = torch.sigmoid(self.pixels(F.relu(self.hidden(z))))
+            return ModelOutput(reconstruction=x.reshape(-1, 1, 28, 28))
+
+    return Encoder(), Decoder()
