@@ -158,7 +158,7 @@ def main() -> None:
     about += f"Adam 1e-3, batches of {BATCH}, {resolve_precision('auto', torch.device('cpu'))} here, fp32 elsewhere"
     record = Record("epoch", about, libraries=("torch", "torchvision", "lightning", "pythae"))
     record.table(
-        f"An epoch with its validation, in turn; losses are means of {seeds} seeds.", table(found, given.epochs)
+        f"An epoch with its validation, in turn; losses are means over seeds, n = {seeds}.", table(found, given.epochs)
     )
     times_floor = {f"{column}, {OURS}": beside(on.get(OURS), on.get(FLOOR)) for column, on in found.items()}
     record.table("Times its floor, pairs in turn.", [{"n": str(len(found["CPU"][OURS].seconds)), **times_floor}])
