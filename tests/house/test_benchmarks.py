@@ -151,6 +151,19 @@ def test_trials_per_hour_follow_from_seconds(monkeypatch: pytest.MonkeyPatch) ->
     assert [row["CPU, trials per hour"] for row in large] == [None]  # MNIST is not here
 
 
+@pytest.mark.usefixtures("_bare", "_stand_in")
+@pytest.mark.parametrize("name", ["epoch", "growth", "trials"])
+def test_the_columns_of_a_gpu_are_filled_where_there_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU once more stands for the GPU."""
+    both = dict.fromkeys(("CPU", "GPU"), torch.device("cpu"))
+    monkeypatch.setattr(f"bench_{name}.devices", lambda: both)
+    for rows in result_of(name, TINY[name], monkeypatch)["tables"].values():
+        for row in rows:
+            for column in row:
+                if column.startswith("GPU"):
+                    assert (row[column] is None) == (row[column.replace("GPU", "CPU")] is None)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("_bare")
 @pytest.mark.parametrize("name", ["start", "trials", "memory", "tracking"])
