@@ -93,6 +93,7 @@ def reader(vae: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.Monke
 
     def follow(block: Block) -> None:
         if block.title:
+            (tmp_path / block.title).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / block.title).write_text(block.text)
         if block.language == "python" and not block.title:
             exec(compile(block.text, str(block), "exec"), names)
@@ -124,6 +125,7 @@ def test_the_commands_of_a_page_can_be_pasted_into_a_shell(page: Path, tmp_path:
     in_shell = {"make demo", "source .venv/bin/activate"}
     for number, block in enumerate(blocks_to_run(page)):
         if block.title:
+            (tmp_path / block.title).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / block.title).write_text(block.text)
         if block.language == "python" and not block.title:
             (tmp_path / f"block_{number}.py").write_text(block.text)

@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from vae.config import conf_dir
+from vae.config.command_line import config_folders
 from vae.config.composed import CONFIG_ERRORS, composing
 from vae.errors import UserError
 
@@ -64,6 +65,9 @@ class Composition:
             setup_globals()
             JobRuntime.instance().set("name", "train")
             path = create_config_search_path(str(Path(__file__).parent / (self.flags.config_path or conf_dir())))
+            for each in config_folders(self.overrides):
+                if not Path(each).is_dir():
+                    raise SearchPathException(f"hydra.searchpath: {each}: there is no such folder.")
             if self.flags.config_dir is not None:
                 folder = Path(self.flags.config_dir).absolute()
                 if not folder.is_dir():

@@ -1,6 +1,7 @@
 """`python -m vae --help`: the groups and options in conf/, and the most used keys as the schema explains them."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +42,8 @@ Keys, set with KEY=VALUE (all of them: python -m vae --cfg job)
 Results of a run are in results/, the newest in results/latest; those of -m are
 in multirun/. Other commands, each with a --help of its own:
 {commands}
+Options of your own are files, FOLDER/GROUP/NAME.yaml: with --config-dir=FOLDER
+or hydra.searchpath=[FOLDER,...] they can be chosen, and --help lists them.
 Hydra's own options: --hydra-help. Versions: --version.
 """
 COMMANDS = (
@@ -59,9 +62,11 @@ def version_text() -> str:
     return f"vae {__version__} ({others}, Python {platform.python_version()})"
 
 
-def help_text() -> str:
-    """The text of `--help`."""
-    shown = [(path.name, options(path)) for path in sorted(Path(conf_dir()).iterdir()) if options(path)]
+def help_text(folders: Sequence[str] = ()) -> str:
+    """The text of `--help`. `folders` are the user's own folders of configs, whose options are listed with ours."""
+    roots = [root for root in map(Path, (conf_dir(), *folders)) if root.is_dir()]
+    groups = sorted({path.name for root in roots for path in root.iterdir() if options(path)})
+    shown = [(group, sorted({name for root in roots for name in options(root / group)})) for group in groups]
     width = max(len(name) for name, _ in shown)
     keys = [(f"{group}.{key}".lstrip("."), meaning(node, key)) for group, node, names in KEYS for key in names.split()]
     key_width = max(len(key) for key, _ in keys)

@@ -23,7 +23,7 @@ from vae.cli.help import help_text, version_text
 from vae.cli.mistakes import explain
 from vae.cli.rehearsal import rehearse_run, shown_alone
 from vae.config import conf_dir, register, seen_from, typed
-from vae.config.command_line import config_options, program_words, typed_words
+from vae.config.command_line import config_folders, config_options, program_words, typed_words
 from vae.config.composed import CONFIG_ERRORS, recorded_overrides
 from vae.config.quoting import command
 from vae.config.trust import settled_override
@@ -92,7 +92,7 @@ def main() -> None:
     """Entry point of `python -m vae` and `vae-train`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises errors, which are explained below
     if {"-h", "--help"} & set(sys.argv[1:]):  # Hydra's own help would copy every registered config, which is slow
-        print(help_text())
+        print(help_text(config_folders(sys.argv[1:])))
         return
     if "--version" in sys.argv[1:]:
         print(version_text())

@@ -10,6 +10,7 @@ from typing import Any
 from vae.nested import bare
 
 SEARCH_PATH = "hydra.searchpath"
+_FILE = "file://"
 
 
 def program_words() -> list[str]:
@@ -53,7 +54,48 @@ def config_options(hydra: Any, home: str | None = None, name: str = "config") ->
     from vae.config.composed import recorded_overrides
 
     given = recorded_overrides(hydra.overrides.hydra)
-    return [*options, *(each for each in given if bare(each).partition("=")[0] == SEARCH_PATH)]
+    return [*options, *(_from(hydra.runtime.cwd, each) for each in given if _is_search_path(each))]
+
+
+def config_folders(arguments: Sequence[str]) -> list[str]:
+    """The user's own folders of configs that arguments name, by --config-dir and by hydra.searchpath; no packages.
+
+    >>> config_folders(["--config-dir", "mine", "hydra.searchpath=[file://more,pkg://lab.conf]"])
+    ['mine', 'more']
+    """
+    options, overrides = split_options(arguments)
+    named = [word.partition("=")[2] for word in options if word.startswith("--config-dir=")]
+    places = [place for each in overrides if _is_search_path(each) for place in _places_in(each)]
+    return [*named, *(_folder_of(place) for place in places if _folder_of(place))]
+
+
+def _is_search_path(line: str) -> bool:
+    return bare(line).partition("=")[0] == SEARCH_PATH
+
+
+def _places_in(line: str) -> list[str]:
+    """What a value of hydra.searchpath lists; nothing where it is no list."""
+    from vae.config.quoting import is_readable, typed_value
+
+    value = typed_value(line) if is_readable(line) else None
+    return [str(place) for place in value] if isinstance(value, list) else []
+
+
+def _folder_of(place: str) -> str:
+    """The folder of an entry of hydra.searchpath; "" of one that is no folder, such as a package."""
+    return "" if "://" in place.removeprefix(_FILE) else place.removeprefix(_FILE)
+
+
+def _from(home: str, line: str) -> str:
+    """A hydra.searchpath as it holds in every folder: what is relative is seen from where the command was given."""
+    from vae.config.quoting import override
+
+    places, key = _places_in(line), line.partition("=")[0]
+    folders = [Path(_folder_of(place)) for place in places]
+    if not any(_folder_of(place) and not folder.is_absolute() for place, folder in zip(places, folders, strict=True)):
+        return line
+    whole = [f"{_FILE}{Path(home) / _folder_of(place)}" if _folder_of(place) else place for place in places]
+    return override(key, whole)
 
 
 def split_options(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
