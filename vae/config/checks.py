@@ -61,7 +61,7 @@ def check(cfg: DictConfig) -> None:
     for key, text in flatten(OmegaConf.to_container(cfg, resolve=True)).items():  # type: ignore[arg-type]
         refuse_password(str(text), key)
     _check_validation(cfg.data.validation)
-    parse_selection(cfg.selection)
+    parse_selection(cfg.selection, may_be_own=bool(cfg.callbacks))
     _check_project(OmegaConf.select(cfg, "tracking.project"))
     if OmegaConf.select(cfg, "optimizer.nesterov") and not cfg.optimizer.momentum:
         raise UserError("optimizer.nesterov needs a momentum: set optimizer.momentum above 0, for example 0.9.")

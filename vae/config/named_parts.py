@@ -1,4 +1,4 @@
-"""Parts of a user's own that a run has any number of, each under a name: metrics of an evaluation.
+"""Parts of a user's own that a run has any number of, each under a name: metrics of an evaluation, callbacks.
 
 `KEY.mine=my_lab:part`, or a mapping with `name` and `parameters` in its place; null takes one away.
 """
@@ -12,7 +12,7 @@ from vae.config.factories import Call, as_record, is_own, parameters_for
 from vae.config.names import lookup, one_of
 from vae.errors import UserError
 
-NAMED: Mapping[str, Call] = {"evaluation.metrics": Call(inputs=2)}
+NAMED: Mapping[str, Call] = {"evaluation.metrics": Call(inputs=2), "callbacks": Call()}
 """Key of the config -> how each of its parts is called."""
 _FORM = "my_package.module:factory, or a mapping with `name` and `parameters`"
 

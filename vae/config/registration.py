@@ -12,7 +12,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    store.store(name="schema", node=RunConfig)
+    store.store(name="schema", node=_with_open_keys(RunConfig))
     for group, options in SCHEMA.items():
         for option, node in options.items():
             store.store(group=f"schema/{group}", name=option, node=_with_open_keys(node))

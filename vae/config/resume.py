@@ -24,12 +24,13 @@ MAY_DIFFER = (
     "trainer.compile",
     "trainer.images_every_epochs",
     "trainer.early_stop_evals",
+    "trainer.max_minutes",
     "trainer.checkpoint_every_seconds",
 )
 """Keys that do not change what is computed: they may differ between a run and its continuation.
 Whether data that have been moved are still the same images is seen from the images: `vae.data.identity`."""
 
-ADDED_LATER = {"selection": "auto"}
+ADDED_LATER = {"selection": "auto", "trainer.ema_decay": 0.0, "trainer.log_grad_norm": False}
 """Keys that earlier versions did not have -> the value that says what they did."""
 
 

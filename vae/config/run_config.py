@@ -22,7 +22,8 @@ def typed(cfg: DictConfig) -> RunConfig:
     config = cast(RunConfig, OmegaConf.to_object(cfg))
     parts = {group: typed_part(getattr(config, group), group) for group in CALLS}
     metrics = recorded_parts(config.evaluation.metrics, "evaluation.metrics")
-    return replace(config, evaluation=replace(config.evaluation, metrics=metrics), **parts)
+    callbacks = recorded_parts(config.callbacks, "callbacks")
+    return replace(config, evaluation=replace(config.evaluation, metrics=metrics), callbacks=callbacks, **parts)
 
 
 def seen_from(config: RunConfig, folder: Path) -> RunConfig:

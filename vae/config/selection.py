@@ -9,6 +9,7 @@ AUTO, ELBO, BOUND = "auto", "val/elbo", "val/iwae_k50"
 EPOCH_SAMPLES = 5
 """Samples of the bound after an epoch: on a tenth of the images they cost about a seventh of the epoch."""
 MOST_SAMPLES = 10_000
+_NOT_SELECTED = ("val/rate", "val/distortion")
 _BOUND = re.compile(r"val/iwae_k([1-9]\d{0,8})")
 
 
@@ -22,12 +23,14 @@ class Selection:
     """
 
     samples: int | None = None
-    """k at the end of the run; None: the ELBO."""
+    """k at the end of the run; None: the ELBO, or `own`."""
+    own: str | None = None
+    """A metric of a user's own, which a callback logs, `val/mine`; higher is better."""
 
     @property
     def name(self) -> str:
         """The figure that the run returns, and a sweep ranks."""
-        return ELBO if self.samples is None else f"val/iwae_k{self.samples}"
+        return self.own or (ELBO if self.samples is None else f"val/iwae_k{self.samples}")
 
     @property
     def epoch_samples(self) -> int | None:
@@ -37,11 +40,11 @@ class Selection:
     @property
     def of_epochs(self) -> str:
         """The figure that chooses the epoch, stops early, and is compared by a pruner."""
-        return ELBO if self.samples is None else f"val/iwae_k{self.epoch_samples}"
+        return self.own or (ELBO if self.samples is None else f"val/iwae_k{self.epoch_samples}")
 
 
-def parse_selection(value: object) -> Selection:
-    """What a value of `selection` asks for. Raises UserError.
+def parse_selection(value: object, may_be_own: bool = False) -> Selection:
+    """What a value of `selection` asks for; `may_be_own`: whether there are callbacks that log. Raises UserError.
 
     >>> parse_selection("val/iwae_k50").of_epochs, parse_selection("auto").name
     ('val/iwae_k5', 'val/elbo')
@@ -51,7 +54,9 @@ def parse_selection(value: object) -> Selection:
     found = _BOUND.fullmatch(str(value))
     if found and int(found[1]) <= MOST_SAMPLES:
         return Selection(int(found[1]))
+    if may_be_own and re.fullmatch(r"val/(?!iwae_k)\w[\w.-]*", str(value)) and value not in _NOT_SELECTED:
+        return Selection(own=str(value))
     raise UserError(
         f"selection must be {ELBO}, val/iwae_kN (the importance-weighted bound with N samples, 1 to {MOST_SAMPLES:,}) "
-        f"or {AUTO}, but it is {value!r}."
+        f"or {AUTO}, but it is {value!r}. A metric of your own, val/NAME, needs a callback that logs it."
     )

@@ -5,11 +5,13 @@ from functools import partial
 import torch
 
 from vae import models, objectives
-from vae.config import RunConfig
+from vae.config import RunConfig, named_parts
 from vae.data import Splits
 from vae.errors import UserError
 from vae.evaluation import weighted_bound
 from vae.training import optimizers
+from vae.training.callbacks import Callback, build_callbacks
+from vae.training.extras import Extras
 from vae.training.judge import Judge
 from vae.training.learning_rate import lr_factor
 from vae.training.task import Passes, Task
@@ -21,13 +23,15 @@ def build_task(config: RunConfig, splits: Splits, device: torch.device) -> Task:
     model = build_model(config, splits.image_shape, count_labels(splits)).to(device)
     model.classes = splits.train.classes if model.n_labels else None
     settings, steps = config.optimizer, steps_per_epoch(config, splits)
+    extras = Extras(model, config.trainer.ema_decay, config.trainer.log_grad_norm, callbacks_of(config))
+    judge = Judge(config.selected_by, weighted_bound)
     return Task(
         model=model,
         splits=splits.to(device),
         objective=build_objective(config, splits),
         optimizer=optimizers.build(settings, model.parameters()),
         generator=torch.Generator(device).manual_seed(config.seed),
-        passes=Passes(config.data.batch_size, config.data.eval_batch_size, Judge(config.selected_by, weighted_bound)),
+        passes=Passes(config.data.batch_size, config.data.eval_batch_size, judge, extras),
         lr_factor=partial(
             lr_factor,
             steps=config.trainer.epochs * steps,
@@ -44,6 +48,11 @@ def build_model(config: RunConfig, image_shape: tuple[int, int, int], n_labels: 
     return models.build(
         config.model, image_shape=image_shape, likelihood=config.likelihood, prior=config.prior, n_labels=n_labels
     )
+
+
+def callbacks_of(config: RunConfig) -> dict[str, Callback]:
+    """The user's own steps in a run, by their names."""
+    return build_callbacks(named_parts(config.callbacks, "callbacks"))
 
 
 def build_objective(config: RunConfig, splits: Splits) -> objectives.Objective:

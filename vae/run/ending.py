@@ -22,19 +22,20 @@ class Reached:
 
     Args:
         value: what the run is judged by, in nats per image.
-        error: its standard error over the images.
+        error: its standard error over the images; None: not known, of a user's own figure.
         figures: metrics for the summary: those of the test images, and what the epochs have not measured.
         in_words: that the posterior has collapsed; "" where it has not.
     """
 
     value: float
-    error: float
+    error: float | None
     figures: dict[str, float | bool]
     in_words: str
 
 
 def judge_best(task: Task, progress: Progress, console: Console) -> Reached:
     """Measures the best model: the test images for the only time, and how uncertain the selected figure is."""
+    task.judge.require(progress)
     judge, splits, batch_size = task.judge, task.splits, task.passes.evaluation
     name, pairs = judge.selection.name, judge.samples_at_the_end * len(splits.validation)
     with ShownStages(console).stage(f"{name}, {len(splits.validation):,} images", pairs) as advance:
@@ -46,7 +47,7 @@ def judge_best(task: Task, progress: Progress, console: Console) -> Reached:
     in_words = collapse_sentence(infer_posteriors(task.model, splits.validation))
     return Reached(
         value=judged.get(name, progress.best_value),
-        error=judged.get(f"{name}_standard_error", errors.loss),
+        error=None if judge.selection.own else judged.get(f"{name}_standard_error", errors.loss),
         figures={key: v for key, v in figures.items() if math.isfinite(v)} | {"collapsed": bool(in_words)},
         in_words=in_words,
     )

@@ -27,8 +27,10 @@ from vae.states import RunState
 from vae.text import seconds_text
 from vae.tracking.json_lines import JsonLines
 from vae.tracking.protocols import Tracker, Trackers
+from vae.tracking.table import CsvTable
 from vae.tracking.wandb.identity import RunIdentity, RunPlace, run_id
 from vae.tracking.wandb.tracker import WandbTracker, is_off
+from vae.training.callbacks import Moment
 from vae.training.progress import Progress
 from vae.training.task import Task
 from vae.training.validation import EVAL_SEED
@@ -71,6 +73,9 @@ class Session:
         }
         write_command(job.folder, self._asked)
         trackers: list[Tracker] = [JsonLines.open(job.folder, history)]
+        trackers += [CsvTable(job.folder, history)] if self._config.tracking.csv else []
+        task = self._task
+        task.extras.moment = Moment(task.model, task.splits, job.folder, show=self._show)
         self._say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
         epochs, from_epoch = self._config.trainer.epochs, len(history)
@@ -107,10 +112,11 @@ class Session:
         self._save("curves", "curves.png", figures.curves(progress.history, progress.best_epoch), progress.epoch)
         self._draw_latents(progress.best_epoch)
         examined = self._examine(progress.best_epoch, judged.in_words)
+        logged = self._task.extras.call("at_end", progress.best_epoch, progress.step)
         self._is_complete = True
         seconds = seconds_text(progress.clock.total_seconds())
         sittings = f" in {progress.clock.sittings} sittings" if progress.clock.sittings > 1 else ""
-        reached = {"value": judged.value, **judged.figures, **examined}
+        reached = {"value": judged.value, **judged.figures, **examined, **logged}
         self.tracker.finish(self._summary(RunState.COMPLETE, progress) | reached)
         latest = " (results/latest)" if self._is_latest else ""
         line = last_line(self._task, progress, judged)
@@ -203,6 +209,9 @@ class Session:
             return run_name(self._record, self._swept, f"t{job.trial:03d}")
         who = f"{'c' if job.repeats.confirms else 't'}{job.repeats.trial:03d}"
         return run_name(self._record, self._swept | {"run.seed": config.seed}, who)
+
+    def _show(self, name: str, picture: Image, epoch: int) -> None:
+        self._save(name, f"{name}_epoch_{epoch:03d}.png", picture, epoch)
 
     def _save(self, name: str, file: str, picture: Image, epoch: int) -> None:
         path = self._job.folder / file

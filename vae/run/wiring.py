@@ -13,7 +13,7 @@ from vae.config.resume import check_same_config
 from vae.data import Splits, load_splits
 from vae.errors import orderly_end
 from vae.evaluation import check_density, check_measurable
-from vae.run.build import build_model, build_objective, build_task, check_labels, count_labels
+from vae.run.build import build_model, build_objective, build_task, callbacks_of, check_labels, count_labels
 from vae.run.images import check_same_images
 from vae.run.job import Job, Repeats
 from vae.run.session import Session
@@ -41,6 +41,7 @@ def prepare(config: RunConfig) -> tuple[Splits, torch.device]:
         model = build_model(config, splits.image_shape, count_labels(splits))
     check_room(sum(parameter.numel() for parameter in model.parameters()), device)
     build_objective(config, splits)
+    callbacks_of(config)
     if is_own(config.optimizer.name):
         optimizers.build(config.optimizer, model.parameters())
     if not config.resume.folder:  # what an earlier version has begun may go on

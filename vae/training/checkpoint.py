@@ -175,7 +175,7 @@ class Store:
     def hold(self, state: dict[str, Any], is_best: bool) -> None:
         """Keeps a copy of `state`. Its model becomes the best one if `is_best`, else the best one held before stays."""
         held = deepcopy(state)
-        held["best_model"] = held["model"] if is_best else self._held["best_model"]
+        held["best_model"] = held.get("averaged", held["model"]) if is_best else self._held["best_model"]
         self._held, self._is_written = held, False
 
     def best_model(self) -> dict[str, Any]:

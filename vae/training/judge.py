@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from vae.config import one_of
 from vae.config.selection import Selection
 from vae.data import Split
+from vae.errors import UserError
 from vae.models.vae import VAE
+from vae.training.progress import Progress
 from vae.training.validation import evaluate
 
 Advance = Callable[[int], object]
@@ -32,6 +35,14 @@ class Judge:
         if self.bound and self.selection.epoch_samples:
             row[self.selection.of_epochs], _ = self.bound(model, split, self.selection.epoch_samples, _untold)
         return row
+
+    def require(self, progress: Progress) -> None:
+        """Raises UserError where no epoch has the figure: a user's own, which no callback has logged."""
+        if not progress.best_epoch:
+            logged = sorted({name for row in progress.history for name in row if name.startswith("val/")})
+            raise UserError(
+                f"selection={self.selection.name}: no epoch has it. {one_of(self.selection.name, logged, 'Logged')}"
+            )
 
     @property
     def samples_at_the_end(self) -> int:

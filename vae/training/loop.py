@@ -61,27 +61,33 @@ def fit(
     objective = torch.compile(task.objective) if settings.compile else task.objective
     scheduled, judged_by = torch.zeros((), device=task.generator.device), task.judge.selection.of_epochs
     step = _step_of(task, settings, progress, tracker, len(train), scheduled)
+    late = progress.epoch > 0 and progress.is_late(settings)
     with store.saved_on_exit():
         store.hold(task.state(progress), is_best=progress.epoch == 0)
-        while not progress.finished(settings):
+        task.extras.call("at_start", progress.epoch, progress.step)
+        while not (progress.finished(settings) or late):
             epoch, last = progress.epoch + 1, progress.step + len(train)
             where = f"epoch {epoch}, steps {progress.step + 1} to {last}"
             started = time.perf_counter()
             averages = train_epoch(task.model, train, objective, task.optimizer, task.generator, step)
-            seconds = time.perf_counter() - started
-            row = averages.named("train") | {"images_per_second": len(train.split) / seconds}
+            task.extras.after_step()
+            seconds, late = time.perf_counter() - started, progress.is_late(settings)
+            row = averages.named("train") | task.extras.norms() | {"images_per_second": len(train.split) / seconds}
             row["lr"] = task.set_schedules(last - 1, scheduled)
             _require_finite(row, where)
-            if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs:
-                row |= task.judge.of_epoch(task.model, task.splits.validation, task.passes.evaluation)
-                _require_finite(row, where)
+            with task.extras.averaged():
+                if due(epoch, settings.eval_every_epochs) or epoch == settings.epochs or late:
+                    row |= task.judge.of_epoch(task.model, task.splits.validation, task.passes.evaluation)
+                    _require_finite(row, where)
+                row |= task.extras.call("after_epoch", epoch, last, row)
             with undisturbed():  # a signal finds the epoch held and tracked, or not begun
                 progress.advance(last, seconds, row, judged_by)
                 store.hold(task.state(progress), is_best=progress.best_epoch == epoch)
                 tracker.log(epoch, row)
                 store.write_if_due()
             if draw and due(epoch, settings.images_every_epochs):
-                draw(epoch)
+                with task.extras.averaged():
+                    draw(epoch)
             if reporter and judged_by in row:
                 reporter.report(epoch, row[judged_by])
     task.model.load_state_dict(store.best_model())
@@ -93,6 +99,8 @@ def _step_of(
     """How a step of an epoch of this many steps is trained, from wherever `progress` is; the tracker sees each."""
 
     def begin(i: int) -> None:
+        if i:
+            task.extras.after_step()
         tracker.step(i, steps)
         task.set_schedules(progress.step + i, scheduled)
 

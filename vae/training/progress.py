@@ -125,6 +125,10 @@ class Progress:
         stops_early = 0 < settings.early_stop_evals <= self.evals_since_best
         return self.epoch >= settings.epochs or stops_early
 
+    def is_late(self, settings: TrainerConfig) -> bool:
+        """Whether the time that the run may take, over all its sittings, is over."""
+        return 0 < settings.max_minutes <= self.clock.total_seconds() / 60
+
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Progress":
         """From a checkpoint, also one of an earlier version, which had no other figure than the ELBO."""

@@ -11,6 +11,7 @@ from vae.data import Batches, Splits
 from vae.models.vae import VAE
 from vae.objectives import Objective
 from vae.training.checkpoint import rng_state, set_rng_state
+from vae.training.extras import Extras
 from vae.training.judge import Judge
 from vae.training.progress import Clock, Progress
 
@@ -25,6 +26,8 @@ class Passes:
     """Images per batch in evaluation; affects memory, but no metric."""
     judge: Judge = field(default_factory=Judge)
     """Measures what selects the epoch, and the value of the run."""
+    extras: Extras = field(default_factory=Extras)
+    """What goes along with the training steps."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ class Task:
     def __post_init__(self) -> None:
         for group in self.optimizer.param_groups:
             group.setdefault("peak_lr", group["lr"])
+
+    @property
+    def extras(self) -> Extras:
+        """What goes along with the training steps."""
+        return self.passes.extras
 
     @property
     def judge(self) -> Judge:
@@ -75,12 +83,14 @@ class Task:
             "n_labels": self.model.n_labels,
             "classes": self.model.classes and list(self.model.classes),
             "data": self.splits.identity.record() if self.splits.identity else None,
+            **self.extras.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> Progress:
         """The inverse of `state`. Sets the global generators last: nothing here draws from them after that."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.extras.restore(state)
         self.generator.set_state(state["generator"].cpu())
         set_rng_state(state["rng"])
         progress = Progress.of_record(state["progress"])

@@ -1,14 +1,15 @@
 """The whole config of a run, and every option of every group."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
 from vae.config.resume import Resume, parse_resume
 from vae.config.schema.data import ArraysConfig, DataConfig, EmnistConfig, FolderConfig
 from vae.config.schema.evaluation import EvaluationConfig
-from vae.config.schema.fields import number
+from vae.config.schema.fields import OPEN, number
 from vae.config.schema.likelihood import DiscretisedLogisticConfig, GaussianConfig, LikelihoodConfig
 from vae.config.schema.model import ConvConfig, HierarchicalConfig, MlpConfig, ModelConfig, OwnConfig
 from vae.config.schema.objective import CapacityConfig, ElboConfig, ImportanceWeightedConfig, ObjectiveConfig
@@ -39,9 +40,12 @@ class RunConfig:
     trainer: TrainerConfig = MISSING
     evaluation: EvaluationConfig = MISSING
     tracking: TrackingConfig = MISSING
+    callbacks: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
+    """Steps of your own in a run: NAME -> `my_package.module:factory`, or a mapping with `name` and `parameters`."""
     selection: str = "auto"
     """What selects the epoch and is the value of the run: val/elbo; val/iwae_kN, the bound with N importance samples
-    (up to 5 after each epoch, all at the end); auto: val/elbo, but in a search over objectives val/iwae_k50."""
+    (up to 5 after each epoch, all at the end); auto: val/elbo, but in a search over objectives val/iwae_k50;
+    val/NAME: what one of `callbacks` logs, higher is better."""
     seed: int = number(0, at_least=0, at_most=2**63 - 1)
     """Seed of weights, batches and noise."""
     study: str = "${now:%Y-%m-%d_%H-%M-%S}"
@@ -55,7 +59,7 @@ class RunConfig:
     @property
     def selected_by(self) -> Selection:
         """`selection`, parsed."""
-        return parse_selection(self.selection)
+        return parse_selection(self.selection, may_be_own=bool(self.callbacks))
 
     @property
     def resume(self) -> Resume:

@@ -11,6 +11,8 @@ class TrackingConfig:
 
     name: str = "none"
     """none | wandb."""
+    csv: bool = False
+    """Also write metrics.csv, a row for each epoch, for a spreadsheet."""
 
 
 @dataclass

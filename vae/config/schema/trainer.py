@@ -22,6 +22,13 @@ class TrainerConfig:
     """CPU threads of torch; 0: torch's own choice."""
     clip_grad_norm: float = number(0.0, at_least=0)
     """Largest norm of the gradient; 0: off."""
+    ema_decay: float = number(0.0, at_least=0, below=1)
+    """Decay of the moving average of the weights over the steps, which then is the model that is evaluated, drawn and
+    saved: 0.999, for example; 0: off."""
+    log_grad_norm: bool = False
+    """Record mean and maximum of the gradient's norm in each epoch, after clipping."""
+    max_minutes: float = number(0.0, at_least=0)
+    """Stop, complete, after the epoch in which the run has taken this long, over all its sittings; 0: off."""
     eval_every_epochs: int = number(1, at_least=1)
     """Validation every n epochs, and after the last."""
     early_stop_evals: int = number(0, at_least=0)
