@@ -24,6 +24,7 @@ from vae.config import record_of, typed
 from vae.config.composed import as_in_job
 from vae.config.quoting import override, typed_value
 from vae.report.read.grids import read_grid
+from vae.report.read.studies import read_study
 from vae.sweep.space.row_files import rows_of_file
 from vae.sweep.space.rows import Row
 
@@ -180,7 +181,11 @@ MISTAKES: list[tuple[str, str, str]] = [
     ("sweep.list=f.csv", "~seed\n1\n", "f.csv, line 1, column 1: '~seed' is no key"),
     ("sweep.list=[{notes: '${hydra:job.num}'}]", "", "known in a job alone"),
     ("sweep.list=[{hydra.sweep.subdir: x}, {hydra.sweep.subdir: x}]", "", "jobs 0 and 1 would share the folder"),
-    ("sweep=tpe sweep.zip={seed: [1, 2]}", "", "takes no list of jobs"),
+    ("hydra/sweeper=basic sweep.zip={seed: [1, 2]}", "", "takes no list of jobs"),
+    (f"sweep=tpe {ZIP} model.latent_size=3", "", "model.latent_size=3: model.latent_size is a key of the list, too"),
+    (f"sweep=tpe {ZIP} sweep.params.model.hidden_size=3,4", "", r"model.hidden_size=3,4: .* too \(entry 1 of .*zip\)"),
+    ("sweep=tpe sweep.list=[{seed: 1}, {sed: 2}]", "", "sed: no such key. .* in the entry {sed:2} of .*list. No study"),
+    ("sweep=tpe sweep.list=f.csv", "seed,notes\n1,a\n2,b,c\n", "f.csv, line 3, column 3: .*2 keys"),
     ("sweep.list=none.csv", "", "there is no such file"),
     ("sweep.list=f.csv", "", "f.csv is empty"),
     ("sweep.list=f.csv", "seed\n", "no job in them"),
@@ -259,6 +264,21 @@ def test_a_list_that_was_begun_goes_on_and_what_is_appended_is_run(vae: Vae, tmp
     done = vae(*command)
     assert done.code == 2
     assert "model.latent_size: 2 in the run, 3 now" in done.err
+
+
+def test_a_search_beside_a_list_has_the_keys_of_the_list_and_not_those_it_inherits(vae: Vae, tmp_path: Path) -> None:
+    words = ("sweep=tpe", "sweep.slots=false", "sweep.n_trials=3", "sweep.enqueue=[]", "data.batch_size=512")
+    done = vae("-m", *TINY, *words, "sweep.zip={model.latent_size: [2, 3], model.hidden_size: [8, 9]}")
+    assert done.code == 0, done
+    assert "not searched alone  model.latent_size, model.hidden_size: in hydra.sweeper.zip" in done.out
+    assert "2 entries of model.latent_size, model.hidden_size" in done.out
+    records = read_study(tmp_path / "multirun/s")
+    assert records.keys == ["optimizer.lr", "model.latent_size", "model.hidden_size"]
+    assert records.request.space["model.hidden_size"] == "{8, 9} in hydra.sweeper.zip"
+    for run in records.runs:
+        summary = summary_of(tmp_path / f"multirun/s/trial_{int(run.name):04d}")
+        assert {key: summary[key] for key in records.keys} == pytest.approx(run.params)
+        assert (run.params["model.latent_size"], run.params["model.hidden_size"]) in [(2, 8), (3, 9)]
 
 
 def test_an_entry_names_the_column_of_the_key_that_a_message_begins_with() -> None:

@@ -14,6 +14,7 @@ FLOORS = (
     ("study",),
     ("trial", "setting_checks"),
     ("execution",),
+    ("searched",),
     ("setup",),
     ("companion",),
     ("confirmation", "seeding", "terminal"),

@@ -17,7 +17,7 @@ from omegaconf.errors import (
 from vae.config import elsewhere, one_of
 from vae.errors import UserError
 from vae.nested import flatten
-from vae.sweep.space.lists import LIST, ZIP
+from vae.sweep.space.rows import LIST, ZIP
 
 KINDS = {"Integer": "a whole number", "Float": "a number", "bool": "true or false"}
 
@@ -103,8 +103,7 @@ def _unknown_key(cause: ConfigAttributeError | ConfigKeyError) -> UserError:
     if cause.full_key in (LIST, ZIP):
         return UserError(
             f"sweep.{name}: this command's sweeper takes no list of jobs. -m sweep=list sweep.{name}=... runs one, "
-            "with every combination of what else has several values. A search draws its own trials: where keys go "
-            "together, let it choose among files of the group experiment, experiment=small,large."
+            f"with every combination of what else has several values; -m sweep=tpe sweep.{name}=... searches beside it."
         )
     chosen = parent._get_node("name") if "name" in known else None
     where = f"{group}={chosen}" if chosen is not None else group or "The config"

@@ -25,8 +25,8 @@ from vae.nested import bare, flatten, settled
 from vae.run.imports import quick_imports
 from vae.sweep.space.composer import Composer
 from vae.sweep.space.covering import covering, unchecked
-from vae.sweep.space.lists import LIST
-from vae.sweep.space.rows import Row
+from vae.sweep.space.lists import listed_rows
+from vae.sweep.space.rows import LIST, Row
 
 
 def rehearse_run(arguments: Sequence[str]) -> Asked | None:
@@ -54,7 +54,10 @@ def rehearse_run(arguments: Sequence[str]) -> Asked | None:
         overrides = without_searched(overrides)
     else:
         _refuse_intervals(overrides)
-    _rehearse_jobs(composition, master, overrides, grid.rows if grid else [Row()], is_search)
+    rows = grid.rows if grid else [Row()]
+    if is_search:
+        rows = listed_rows(master, recorded_overrides(master.hydra.overrides.task))
+    _rehearse_jobs(composition, master, overrides, rows, is_search)
     multirun = Multirun(
         study=_study_from_time(composition, master), is_search=is_search, grid=grid, parts=(composition.loader, master)
     )

@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 
 from vae.config.quoting import override
 from vae.nested import bare
-from vae.sweep.space.lists import ZIP
+from vae.sweep.space.rows import ZIP
 
 _PARAMS = "hydra.sweeper.params"
 _OPENING, _CLOSING = "([{", ")]}"

@@ -133,6 +133,13 @@ class Sweeper:
     trials go on meanwhile. 0: not at all."""
     report_every_seconds: float | None = 10.0
     """How often report.html is rewritten while the sweep runs; 0: only at the end; null: never."""
+    zip: Any = None
+    """Keys that go together, searched as one: {model.latent_size: [2, 10], model.hidden_size: [100, 400]} is a choice
+    of 2 with 100 and 10 with 400, beside what else is searched. Alone, each entry is run once; null: there is none."""
+    list: Any = None
+    """The same, given entry by entry: [{model.latent_size: 2}, {model.latent_size: 10, seed: 1}], or the name of a CSV
+    file: its first line has the dotted keys, each cell below a YAML value, and where a cell is empty the key is not
+    set; null: there is none."""
 
 
 @dataclass

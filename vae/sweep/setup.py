@@ -5,27 +5,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution
 
 from vae.config import check_study_name, refuse_password
-from vae.config.composed import group_options, task_config
+from vae.config.composed import task_config
 from vae.errors import UserError
 from vae.nested import bare
 from vae.sweep.execution.executors import refuse_unreachable
 from vae.sweep.execution.policy import Policy, policy_from
 from vae.sweep.execution.program import HydraProgram
+from vae.sweep.searched import groups_of, space_in_order
 from vae.sweep.setting_checks import checked_settings
 from vae.sweep.settings import Sweeper
 from vae.sweep.space import samplers
-from vae.sweep.space.covering import unchecked
-from vae.sweep.space.distributions import corner_values, distribution_from
-from vae.sweep.space.inherited import Fit, fit_inherited
 from vae.sweep.space.parameters import without_effect
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
-from vae.sweep.space.space import Space, read_space
+from vae.sweep.space.row_axis import alone
+from vae.sweep.space.space import Space
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.place import refuse_shared_folder
 from vae.sweep.study.storage import absolute, sqlite_address
@@ -85,7 +83,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         refuse_password(argument.partition("=")[2], argument.partition("=")[0])
     settings = checked_settings(program.config)
     refuse_unreachable(program, settings)
-    space = _space_in_order(program, settings, arguments)
+    space = space_in_order(program, settings, arguments)
     directions = directions_of(settings.direction)
     if settings.objectives is not None and len(settings.objectives) != len(directions):
         raise UserError(
@@ -94,10 +92,13 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         )
     folder = program.folder()
     extend = _imported(settings, "custom_search_space")
+    if alone(space.params) and extend is None:  # there is nothing to be searched: its entries are run in their order
+        settings.sampler = {"name": "grid"}
+        space = _with_cut(space, settings.n_trials)
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
     samplers.rehearse(samplers.make_pruner(settings.pruner, len(directions)), settings.pruner["name"])
     space, preflight, config = _checked_space(program, settings, space)
-    refuse_shared_folder(preflight.first_job(), space.params, may_repeat=settings.duplicates == "run")
+    refuse_shared_folder(preflight.first_job(), space.keys, may_repeat=settings.duplicates == "run")
     base, resume = task_config(config), settings.resume_overrides
     suggest = partial(extend, config) if extend else None
     plan = Plan(space, base, extend=suggest, resume_overrides=resume, seed_key=settings.seed_key)
@@ -121,6 +122,15 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
     )
 
 
+def _with_cut(space: Space, n_trials: int | None) -> Space:
+    """The space of a list alone, with a line where not all of its entries are run."""
+    n_entries = samplers.size_of("grid", space)
+    if n_trials is None or n_trials >= n_entries:
+        return space
+    line = f"the first {n_trials} of {n_entries} entries  hydra.sweeper.n_trials=null runs all of them"
+    return replace(space, left_out=(*space.left_out, line))
+
+
 def _searched(settings: Sweeper, plan: Plan, place: StudyPlace, policy: Policy, config: DictConfig) -> Searched:
     """What is about to be searched, as earlier searches are compared with it."""
     directions, objectives = directions_of(settings.direction), settings.objectives or []
@@ -137,27 +147,6 @@ def _searched(settings: Sweeper, plan: Plan, place: StudyPlace, policy: Policy, 
     )
 
 
-def _space_in_order(program: HydraProgram, settings: Sweeper, arguments: list[str]) -> Space:
-    """The space, its keys in an order that exists, with a line about what of it the pre-flight leaves out."""
-    space = _fitting_space(program, settings, arguments)
-    choices = {key: corner_values(space.params[key]) for key in space.order()}
-    line = unchecked(choices, _groups(program, space))
-    return replace(space, left_out=(*space.left_out, line)) if line else space
-
-
-def _fitting_space(program: HydraProgram, settings: Sweeper, arguments: list[str]) -> Space:
-    """The space without those inherited keys that the chosen model lacks."""
-    parser = OverridesParser.create(config_loader=program.context.config_loader)
-    params, conditions = dict(_params(settings)), settings.conditions or {}
-    space = read_space(params, arguments, conditions=conditions, parser=parser)
-    fit = fit_inherited(params, space, _groups(program, space), program.composer)
-    if fit == Fit():
-        return space
-    kept = {key: value for key, value in params.items() if key not in fit.lacking}
-    fitting = read_space(kept, arguments, conditions={**conditions, **fit.partly}, parser=parser)
-    return replace(fitting, left_out=tuple(fit.lines(_choices(program.config))))
-
-
 def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tuple[Space, Preflight, DictConfig]:
     """The space with what makes its trials comparable, its pre-flight, and the config with no swept key set."""
     check, compare = _imported(settings, "check"), _imported(settings, "compare")
@@ -168,7 +157,7 @@ def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tu
             check(config)
         corners.append(config)
 
-    groups, is_open = _groups(program, space), bool(settings.custom_search_space)
+    groups, is_open = groups_of(program, space), bool(settings.custom_search_space)
     preflight = Preflight(space, program.composer, groups, check=look_at, is_open=is_open)
     config = preflight.check_corners()
     try:
@@ -181,20 +170,6 @@ def _checked_space(program: HydraProgram, settings: Sweeper, space: Space) -> tu
         config = preflight.without_swept_keys()
     settings.value_name = str(config.hydra.sweeper.value_name)  # it may be that of a key that was decided just now
     return space, preflight, config
-
-
-def _groups(program: HydraProgram, space: Space) -> list[str]:
-    """The swept keys that are config groups."""
-    loader = program.context.config_loader
-    return [key for key in space.params if group_options(loader, key)]
-
-
-def _params(settings: Sweeper) -> Mapping[str, Any]:
-    """The space in YAML: overrides, or distributions."""
-    if settings.params is not None or not settings.search_space:
-        return settings.params or {}
-    given = {str(key): spec for key, spec in settings.search_space.items() if spec is not None}
-    return {key: distribution_from(key, spec) for key, spec in given.items()}
 
 
 def _imported(
@@ -228,7 +203,7 @@ def _check_special_trials(
 
 
 def _refuse_searched_seed(plan: Plan, seeds: int) -> None:
-    if seeds > 1 and plan.seed_key in [bare(key) for key in plan.space.params]:
+    if seeds > 1 and plan.seed_key in [bare(key) for key in plan.space.keys]:
         raise UserError(
             f"{plan.seed_key} is searched, but hydra.sweeper.seeds={seeds} trains every trial with {seeds} seeds "
             f"already. Remove one; {plan.seed_key}=N (a single value) is the first of them."
@@ -238,6 +213,8 @@ def _refuse_searched_seed(plan: Plan, seeds: int) -> None:
 def _first(settings: Sweeper, space: Space, config: DictConfig) -> list[dict[str, Any]]:
     """What the study begins with. `config` has no swept key set, and is that of a whole job."""
     if settings.sampler.get("name") in samplers.EXHAUSTIVE:
+        if alone(space.params):
+            return list(space.combinations())
         if [entry for entry in settings.enqueue if entry != "default"]:
             raise UserError("hydra.sweeper.enqueue: an exhaustive sampler runs every combination anyway. Remove it.")
         return []

@@ -31,6 +31,7 @@ from vae.sweep.execution.slots import Slots
 from vae.sweep.seeding import folder_of_run, open_runs, over_seeds, policy_of_runs
 from vae.sweep.setup import Setup, checked_setup
 from vae.sweep.space.distributions import overrides_of
+from vae.sweep.space.lists import with_rows
 from vae.sweep.study.lease import Heartbeat
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.opening import name_objectives, open_study, study_exists
@@ -80,7 +81,7 @@ def sweep(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     setup_globals()
     try:
-        setup = checked_setup(HydraProgram(context, task, config), arguments)
+        setup = checked_setup(HydraProgram(context, task, with_rows(config)), arguments)
         return _Sweep(setup, open_ledger(setup)).run(open_report)
     except UserError as error:
         sweep_error = SweepError(f"{error}{_ADVICE_AWAY if isinstance(error, UnreachableError) else ''}")
@@ -171,7 +172,7 @@ class _Sweep:
 
     def _board(self, ledger: Ledger, total: float) -> Board:
         setup = self.setup
-        keys, names = list(setup.plan.space.params), setup.objective_names
+        keys, names = setup.plan.space.keys, setup.objective_names
         live = uses_slots(setup.program, setup.settings)
         of_seeds = Steps(len(setup.seeds), "seeds") if setup.seeds and ledger is self.ledger else None
         steps = of_seeds or Steps(setup.settings.steps)

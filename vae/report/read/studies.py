@@ -12,6 +12,7 @@ from vae.errors import StorageError
 from vae.nested import bare
 from vae.report.read.grids import read_grid, run_folders
 from vae.report.read.records import Ending, Execution, OverSeeds, Ranking, Records, Request, Run
+from vae.report.read.searched import space_of, take_apart
 from vae.report.read.seeds import about_seeds, folder_over_seeds, read_seeds
 from vae.run.folder import RunFolder, curves_of, is_run, read_folder, read_sweep, trial_folder
 from vae.run.recorded import Damage, as_scalar, from_yaml, is_plain_number, parsed, plain_facts, shown, why_unread
@@ -24,7 +25,6 @@ from vae.sweep.study.place import OF_CONFIRMATIONS
 from vae.sweep.study.results import confirmations
 from vae.sweep.study.seeds import values_by_seed
 from vae.sweep.study.storage import sqlite_address
-from vae.sweep.terminal.words import space_text
 
 UNNAMED = "value"
 """What a sweep calls the value of a job where no name was given."""
@@ -75,7 +75,7 @@ def _records(folder: Path, stored: optuna.Study) -> Records:
     record, asked = (_mapping(stored.user_attrs.get(name)) for name in (RECORD, ASKED))
     study = in_memory(stored, trials)
     texts = _mapping(record.get("space"))
-    space = {bare(key): _space_text(str(text), bare(key), trials) for key, text in texts.items()}
+    space = space_of(texts, trials)
     total = asked.get("total")
     request = Request(
         space,
@@ -140,16 +140,10 @@ def _completed(folder: RunFolder, trial: FrozenTrial) -> RunFolder:
 def _with_bare_keys(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """A key has one name everywhere: `+width` of the command line is the column `width`."""
     for trial in trials:
+        take_apart(trial)
         trial.params = {bare(key): value for key, value in trial.params.items()}
         trial.distributions = {bare(key): drawn for key, drawn in trial.distributions.items()}
     return trials
-
-
-def _space_text(text: str, key: str, trials: Sequence[FrozenTrial]) -> str:
-    """`2..64 log`, with any condition of the recorded text; that text alone for a key that no trial has."""
-    drawn = next((trial.distributions[key] for trial in trials if key in trial.distributions), None)
-    recorded, condition, where = text.partition(" if ")
-    return f"{space_text(drawn) if drawn else recorded}{condition}{where}"
 
 
 def _objectives(names: Any, trials: Sequence[FrozenTrial], count: int) -> list[str]:

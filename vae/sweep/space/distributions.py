@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from hydra.core.override_parser.types import (
@@ -25,6 +26,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from vae.config.quoting import in_grammar, is_readable, typed_value
 from vae.errors import UserError
 from vae.nested import bare
+from vae.sweep.space.rows import LIST, ZIP
 
 Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 _WRITTEN = ("[", "{", "'", '"')
@@ -202,15 +204,48 @@ def corner_values(dist: Distribution) -> list[Any]:
     return list(dist.choices) if isinstance(dist, CategoricalDistribution) else [dist.low, dist.high]
 
 
+def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's parameters by the keys of the config, as they are stored: an entry of a list is what it sets.
+
+    >>> settings_of({"hydra.sweeper.zip": "{model.latent_size:2,+sizes:[1,2]}", "seed": 1})
+    {'model.latent_size': 2, '+sizes': '[1,2]', 'seed': 1}
+    """
+    settings: dict[str, Any] = {}
+    for key, value in params.items():
+        entry = _set_by(value) if key in (LIST, ZIP) else None
+        settings |= {key: value} if entry is None else entry
+    return settings
+
+
+@cache
+def _set_by(entry: Any) -> Mapping[str, Any] | None:
+    """What an entry sets; None for what is none. A study has the same few in all trials, and the grammar is slow."""
+    read = chosen(entry)
+    return {key: stored(value) for key, value in read.items()} if isinstance(read, dict) else None
+
+
+def config_keys(params: Mapping[str, Any]) -> list[str]:
+    """The keys of the config that a space sweeps, each of an entry of a list among them.
+
+    Args:
+        params: name of a parameter -> its distribution.
+    """
+    keys: dict[str, None] = {}
+    for key, dist in params.items():
+        choices = dist.choices if key in (LIST, ZIP) else ()
+        keys |= dict.fromkeys(k for choice in choices for k in settings_of({key: choice})) if choices else {key: None}
+    return list(keys)
+
+
 def values_of(params: Mapping[str, Any]) -> dict[str, Any]:
     """A trial's parameters as the program sees them: bare key -> the value that was chosen.
 
     >>> values_of({"+model.parameters.width": 32, "sizes": "[1,2]"})
     {'model.parameters.width': 32, 'sizes': [1, 2]}
     """
-    return {bare(key): chosen(value) for key, value in params.items()}
+    return {bare(key): chosen(value) for key, value in settings_of(params).items()}
 
 
 def overrides_of(values: Mapping[str, Any]) -> list[str]:
     """Suggested values as overrides."""
-    return [f"{key}={choice_text(value)}" for key, value in values.items()]
+    return [f"{key}={choice_text(value)}" for key, value in settings_of(values).items()]

@@ -8,8 +8,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vae.config.quoting import in_grammar
 from vae.nested import bare
-from vae.sweep.space.distributions import choice_text, corner_values
+from vae.sweep.space.distributions import chosen, config_keys, corner_values, overrides_of
 from vae.sweep.space.space import Space
 
 
@@ -19,11 +20,12 @@ class Fit:
 
     Args:
         lacking: keys that the config of no job has.
-        partly: key -> {group: the options with which there is such a key}.
+        partly: key -> {group: the options with which there is such a key}; in place of a group, the parameter that
+            stands for a list whose entries choose it.
     """
 
     lacking: tuple[str, ...] = ()
-    partly: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    partly: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
 
     def lines(self, chosen: Mapping[str, str]) -> list[str]:
         """What is left out, in a line for each reason. `chosen` are the options of the config groups."""
@@ -33,7 +35,7 @@ class Fit:
             where = " ".join(f"{group}={chosen[group]}" for group in groups if group in chosen)
             said.append(f"left out of the space  {', '.join(self.lacking)}: {where or 'the config'} has no such key")
         said += [
-            f"swept where it exists  {key}: {group}={','.join(options)}"
+            f"swept where it exists  {key}: {group}={','.join(map(in_grammar, options))}"
             for key, wanted in self.partly.items()
             for group, options in wanted.items()
         ]
@@ -57,14 +59,15 @@ def fit_inherited(
     lacking, partly = [], {}
     for key in keys:
         group = key.partition(".")[0]
-        options = [choice_text(each) for each in corner_values(space.params[group])] if group in groups else []
-        lines: list[list[str]] = [[f"{group}={option}"] for option in options] or [[]]
-        first = [f"{other}={choice_text(corner_values(space.params[other])[0])}" for other in groups if other != group]
+        axis = next((each for each in groups if group in config_keys({each: space.params[each]})), None)
+        options = corner_values(space.params[axis]) if axis else []
+        lines = [overrides_of({axis: option}) for option in options if axis] or [[]]
+        first = overrides_of({other: corner_values(space.params[other])[0] for other in groups if other != axis})
         there = [_has(key, [*fixed, *first, *line], compose) for line in lines]
         if not any(there):
             lacking.append(key)
-        elif not all(there) and key not in space.conditions:
-            partly[key] = {group: [option for option, is_there in zip(options, there, strict=True) if is_there]}
+        elif axis and not all(there) and key not in space.conditions:
+            partly[key] = {axis: [chosen(each) for each, is_there in zip(options, there, strict=True) if is_there]}
     return Fit(tuple(lacking), partly)
 
 

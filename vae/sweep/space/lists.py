@@ -8,13 +8,13 @@ from omegaconf import Container, DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vae.config.composed import recorded_overrides
-from vae.config.trust import Trust
+from vae.config.trust import Trust, override_values
 from vae.errors import UserError
 from vae.nested import bare, flatten
 from vae.sweep.space.row_files import rows_of_file
-from vae.sweep.space.rows import Row
+from vae.sweep.space.rows import LIST, ZIP, Row
 
-LIST, ZIP = "hydra.sweeper.list", "hydra.sweeper.zip"
+PARAMS = "hydra.sweeper.params"
 _FORMS = (
     "Give a list of mappings, [{KEY: VALUE}, {KEY: VALUE}], or the name of a CSV file whose first line has the keys"
 )
@@ -49,6 +49,32 @@ def listed_rows(master: DictConfig, given: Sequence[str] = ()) -> list[Row]:
             trust.check_overrides(row.overrides, row.place)
     _refuse_given_twice(rows, given)
     return rows
+
+
+def listed_for_search(master: DictConfig, given: Sequence[str], params: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """Setting that holds the list -> its rows; {} where a search has no list.
+
+    Args:
+        master: the config of the multirun.
+        given: the overrides of the command line.
+        params: the space that the config has brought. Where a list was typed, it wins over them, key by key.
+
+    Raises what `listed_rows` raises, and UserError for a key that is both in a list and in the space beside it.
+    """
+    rows = listed_rows(master, given)
+    if rows == [Row()]:
+        return {}
+    setting = ZIP if _plain(master, ZIP) else LIST
+    typed = override_values(recorded_overrides(master.hydra.overrides.hydra))
+    is_typed = any(key == setting or key.startswith(f"{setting}.") for key in typed)
+    places = {bare(key): row.place for row in reversed(rows) for key in row.values}  # the first of each
+    for key in (name for name, space in params.items() if space is not None):
+        if bare(key) in places and (not is_typed or f"{PARAMS}.{key}" in typed):
+            raise UserError(
+                f"{PARAMS}.{key}={params[key]}: {bare(key)} is a key of the list, too ({places[bare(key)]}). Take it "
+                f"out of one of the two; {PARAMS}.{key}=null takes it out of the space. No study was created."
+            )
+    return {setting: rows}
 
 
 def varied_keys(rows: Sequence[Row]) -> list[str]:

@@ -19,7 +19,16 @@ from vae.config.quoting import in_grammar, typed_value
 from vae.errors import UserError
 from vae.nested import bare, flatten, without
 from vae.sweep.attributes import FRESH_SEED, STARTS
-from vae.sweep.space.distributions import Distribution, chosen, overrides_of, text_of
+from vae.sweep.space.distributions import (
+    Distribution,
+    chosen,
+    config_keys,
+    finite_values,
+    overrides_of,
+    text_of,
+    values_of,
+)
+from vae.sweep.space.row_axis import axis_in, entry_with
 from vae.sweep.space.space import Space
 
 
@@ -75,11 +84,18 @@ class Plan:
         for key, value in fixed.items():
             trial.set_user_attr(key, value)
         extend(trial)
-        for key in {bare(key) for key in trial.params} & {bare(key) for key in fixed}:
+        suggested = {bare(key) for key in trial.params}
+        for key in suggested & {bare(key) for key in fixed}:
             raise UserError(
                 f"{key} is fixed on the command line, but hydra.sweeper.custom_search_space sweeps it. Remove one; "
                 "the function finds what is fixed in trial.user_attrs."
             )
+        axis = axis_in(self.space.params)
+        for key in suggested & {bare(key) for key in self.space.keys} if axis else ():
+            if key not in map(bare, self.space.params):
+                raise UserError(
+                    f"{key} is a key of {axis}, but hydra.sweeper.custom_search_space sweeps it. Remove one."
+                )
 
     def overrides(self, trial: FrozenTrial) -> list[str]:
         """The program's overrides for the job of a trial whose keys are set."""
@@ -93,9 +109,26 @@ class Plan:
 
     def comparable(self, ignored: Sequence[str]) -> dict[str, str]:
         """The program's config by dotted keys, interpolations as they are written, without what may differ."""
-        free = {*ignored, *(bare(key) for key in self.space.params)}
+        free = {*ignored, *map(bare, self.space.keys)}
         tree: Any = OmegaConf.to_container(self.base, resolve=False)
         return {key: str(without_passwords(value)) for key, value in flatten(without(tree, free)).items()}
+
+    def member_among(self, key: str, values: Mapping[str, Any]) -> tuple[bool, Any]:
+        """Whether a parameter can have what a config has for it, and its value then.
+
+        An entry of a list is meant where all of its keys have these values; what it leaves out has the program's own.
+        """
+        dist = self.space.params[key]
+        if key != axis_in(self.space.params):
+            return member(dist, values[bare(key)]) if bare(key) in values else (False, None)
+        keys = {*map(bare, config_keys({key: dist}))}
+        entry = entry_with(key, dist, lambda k, value: k in values and same(value, values[k]))
+        if entry is None or any(
+            k in values and not same(values[k], own_value(k, self.base, {}))
+            for k in keys - values_of({key: entry}).keys()
+        ):
+            return False, None
+        return True, entry
 
     def seed(self) -> int:
         """The program's own seed. Raises UserError if hydra.sweeper.seed_key does not name a whole number."""
@@ -126,9 +159,10 @@ def read_enqueue(
     read = []
     for entry in entries:
         if entry == "default":
-            read += _default(space, {key: own_value(key, base, choices) for key in space.params})
+            read += _default(space, own_values(space, base, choices))
         elif isinstance(entry, Mapping):
-            read.append({str(key): _enqueued_value(str(key), value, space) for key, value in entry.items()})
+            given = _with_entry({str(key): value for key, value in entry.items()}, space)
+            read.append({key: _enqueued_value(key, value, space) for key, value in given.items()})
         else:
             raise UserError(f"hydra.sweeper.enqueue: {entry!r} is neither `default` nor {{key: value}}.")
     return read
@@ -140,9 +174,33 @@ def _default(space: Space, own: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [space.fill(lambda key: members[key][1])] if inside and members else []
 
 
+def own_values(space: Space, base: DictConfig, choices: Mapping[str, str]) -> dict[str, Any]:
+    """The program's own value of each parameter; of a list the entry that is the program's own, or None."""
+    own = {key: own_value(key, base, choices) for key in space.params}
+    axis = axis_in(space.params)
+    if axis:
+        entry = entry_with(axis, space.params[axis], lambda key, value: same(value, own_value(key, base, choices)))
+        own[axis] = None if entry is None else chosen(entry)
+    return own
+
+
+def _with_entry(given: Mapping[str, Any], space: Space) -> dict[str, Any]:
+    """A configuration with an entry of the list in place of the keys that are the list's."""
+    axis = axis_in(space.params)
+    of_list = {k: v for k, v in given.items() if axis and k not in space.params and k in map(bare, space.keys)}
+    if not axis or not of_list:
+        return dict(given)
+    entries = [values_of({axis: choice}) for choice in finite_values(axis, space.params[axis])]
+    fitting = [entry for entry in entries if all(k in entry and same(v, entry[k]) for k, v in of_list.items())]
+    if not fitting:
+        shown = ", ".join(f"{key}={value}" for key, value in of_list.items())
+        raise UserError(f"hydra.sweeper.enqueue: no entry of {axis} has {shown}.")
+    return {axis: fitting[0], **{key: value for key, value in given.items() if key not in of_list}}
+
+
 def _enqueued_value(key: str, value: Any, space: Space) -> Any:
     if key not in space.params:
-        raise UserError(f"hydra.sweeper.enqueue: {key} is not swept. Swept keys: {', '.join(space.params)}.")
+        raise UserError(f"hydra.sweeper.enqueue: {key} is not swept. Swept keys: {', '.join(space.keys)}.")
     is_member, found = member(space.params[key], value)
     if not is_member:
         raise UserError(f"hydra.sweeper.enqueue: {key}={value} is outside {text_of(space.params[key])}.")
@@ -161,8 +219,7 @@ def member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     """Whether a distribution contains a value, and the value in the distribution's own type."""
     if isinstance(dist, CategoricalDistribution):
         for choice in dist.choices:
-            numbers_equal = _numeric(choice) and _numeric(value) and choice == value
-            if numbers_equal or choice == value or in_grammar(chosen(choice)) == in_grammar(value):
+            if choice == value or same(chosen(choice), value):
                 return True, choice
         return False, None
     if not _numeric(value):
@@ -172,6 +229,16 @@ def member(dist: Distribution, value: Any) -> tuple[bool, Any]:
     whole = abs(steps - round(steps)) < 1e-9
     inside = dist.low <= number <= dist.high and whole
     return inside, int(number) if isinstance(dist, IntDistribution) else number
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two plain values are one in a config: 1 and 1.0 are, 1 and true are not.
+
+    >>> same(1, 1.0), same(1, True), same([1, "a"], [1, "a"]), same("1", 1)
+    (True, False, True, False)
+    """
+    both_numbers = _numeric(one) and _numeric(other)
+    return one == other if both_numbers else in_grammar(one) == in_grammar(other)
 
 
 def _numeric(value: Any) -> bool:

@@ -19,7 +19,7 @@ from vae.config.composed import as_in_job, task_config
 from vae.errors import UserError
 from vae.nested import bare, flatten
 from vae.sweep.space.covering import covering
-from vae.sweep.space.distributions import corner_values, overrides_of, text_of
+from vae.sweep.space.distributions import corner_values, overrides_of, settings_of, text_of
 from vae.sweep.space.space import Space
 
 _COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
@@ -98,14 +98,19 @@ class Preflight:
             config = self._compose(chosen)
         except _COMPOSE_ERRORS as group_error:
             return _not_composable(" ".join(chosen), group_error)
-        for key, value in values.items():
-            if key in self.groups:
-                continue
+        single = [
+            (k, v, axis)
+            for axis in values
+            if axis not in self.groups
+            for k, v in settings_of({axis: values[axis]}).items()
+        ]
+        for key, value, axis in single:
             try:
                 self._compose([*chosen, *overrides_of({key: value})])
             except _COMPOSE_ERRORS as key_error:
                 explanation = self._no_such_key(key, config, chosen) or self._does_not_fit(key, config, key_error)
-                return UserError(f"{explanation} No study was created.")
+                place = "" if key == axis else f" That is in the entry {values[axis]} of {axis}."
+                return UserError(f"{explanation}{place} No study was created.")
         return _not_composable(" ".join(overrides_of(values)), error)
 
     def _no_such_key(self, key: str, config: DictConfig, chosen: Sequence[str]) -> str | None:
@@ -127,7 +132,9 @@ class Preflight:
         return f"{message} hydra.sweeper.conditions={{{key}: {{{group}: ...}}}} sweeps it where it exists."
 
     def _does_not_fit(self, key: str, config: DictConfig, error: Exception) -> str:
-        dist, name = self.space.params[key], bare(key)
+        dist, name = self.space.params.get(key), bare(key)
+        if dist is None:  # a key of a list
+            return f"{name}: {_first_lines(error)}"
         if isinstance(dist, FloatDistribution) and isinstance(OmegaConf.select(config, name), int):
             whole = f"range({int(dist.low)}, {int(dist.high) + 1})"
             return (

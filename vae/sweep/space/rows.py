@@ -12,6 +12,8 @@ from vae.config.quoting import override
 from vae.errors import UserError
 from vae.nested import bare
 
+LIST, ZIP = "hydra.sweeper.list", "hydra.sweeper.zip"
+"""The settings that hold a list. Each is also the name of the parameter whose choices are its entries, in a search."""
 _PLAIN = (str, bool, int, float, type(None))
 
 

@@ -1,6 +1,6 @@
 """The search space, from the config and the command line."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,16 @@ from hydra.errors import HydraException
 from vae.config.quoting import in_grammar, looks_like_function, override
 from vae.errors import UserError
 from vae.nested import bare
-from vae.sweep.space.distributions import Distribution, choice_text, distribution_of, finite_values, text_of
+from vae.sweep.space.distributions import (
+    Distribution,
+    choice_text,
+    config_keys,
+    distribution_of,
+    finite_values,
+    text_of,
+)
+from vae.sweep.space.row_axis import axis_of, conditions_on_rows
+from vae.sweep.space.rows import Row
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,11 @@ class Space:
     """The overrides of the command line."""
     left_out: tuple[str, ...] = ()
     """Lines about inherited keys that are not swept, or not with every model, and about what was not checked."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the config that are swept: those of a list's entries in place of the list."""
+        return config_keys(self.params)
 
     def active(self, key: str, values: Mapping[str, Any]) -> bool:
         """Whether `key` is swept, given the values that the keys before it have."""
@@ -84,10 +98,12 @@ def read_space(
     arguments: list[str],
     conditions: Mapping[str, Any] | None = None,
     parser: OverridesParser | None = None,
+    listed: Mapping[str, Sequence[Row]] | None = None,
 ) -> Space:
     """The space of `hydra.sweeper.params` and the command line, which wins; a plain value for a swept key fixes it.
 
-    null takes a key out of the space, wherever the space was inherited from.
+    The entries of a list, by the setting that holds it, are the choices of one parameter. null takes a key out of the
+    space, wherever the space was inherited from.
 
     Raises UserError for what cannot be searched, with the key.
     """
@@ -102,6 +118,7 @@ def read_space(
         by_key[_bare(typed)] = typed
     swept = {key: dist for key, dist in known.items() if bare(key) not in by_key}
     swept |= {o.get_key_element(): distribution_of(o) for o in by_key.values() if o.is_sweep_override()}
+    swept |= axis_of(listed or {})
     fixed = tuple(_as_text(o) for o in by_key.values() if not o.is_sweep_override())
     return Space(swept, fixed, _read_conditions(conditions or {}, swept), tuple(arguments))
 
@@ -149,6 +166,7 @@ def _read_conditions(
     conditions: Mapping[str, Any], swept: Mapping[str, Distribution]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     read: dict[str, dict[str, tuple[str, ...]]] = {}
+    conditions = conditions_on_rows(conditions, swept)
     for key, wanted in conditions.items():
         if key not in swept:
             continue  # it is fixed on the command line, so it has no condition any more

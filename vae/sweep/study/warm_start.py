@@ -19,9 +19,9 @@ from vae.config.quoting import in_grammar
 from vae.errors import UserError
 from vae.nested import bare, differing
 from vae.sweep.attributes import ASKED, CAUSE, RECORD, STARTS, WARM_START
-from vae.sweep.space.distributions import chosen
+from vae.sweep.space.distributions import chosen, values_of
 from vae.sweep.space.experience import constrained, failed_by_itself
-from vae.sweep.space.plan import Plan, member, own_value
+from vae.sweep.space.plan import Plan, own_value
 from vae.sweep.study.earlier_values import N_SEEDS_KEY, among_seeds, difference_of_values, seeds_in
 from vae.sweep.study.finding import study_of
 from vae.sweep.study.opening import Record, StudyPlace
@@ -212,25 +212,21 @@ def _fitted(trial: FrozenTrial, config: Mapping[str, str], searched: Searched) -
     if isinstance(as_now, str):
         return as_now
     trial, plan = as_now, searched.plan
-    swept = {bare(key): chosen(value) for key, value in trial.params.items()}
+    swept = values_of(trial.params)
+    had = {key: _plain(text) for key, text in config.items()} | swept
 
     def value_of(key: str) -> Any:
-        plain = bare(key)
-        is_inside, value = False, None
-        if plain in swept or plain in config:
-            given = swept[plain] if plain in swept else _plain(config[plain])
-            is_inside, value = member(plan.space.params[key], given)
+        is_inside, value = plan.member_among(key, had)
         if not is_inside:
-            raise _OutsideError(plain)
+            raise _OutsideError(bare(key))
         return value
 
     try:
         params = plan.space.fill(value_of)
         more = {key for key in trial.params if bare(key) not in {bare(k) for k in plan.space.params}}
-        for key in () if plan.extend else more:
-            now = chosen(own_value(key, plan.base, searched.choices))
-            if in_grammar(now) != in_grammar(swept[bare(key)]):
-                raise _OutsideError(bare(key))
+        for key in () if plan.extend else swept.keys() - {*map(bare, plan.space.keys)}:
+            if in_grammar(chosen(own_value(key, plan.base, searched.choices))) != in_grammar(swept[key]):
+                raise _OutsideError(key)
         violations = searched.violations_of(trial) if trial.state == TrialState.COMPLETE else {}
     except _OutsideError as outside:
         return f"outside the space in {outside}"

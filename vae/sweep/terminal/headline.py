@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from vae.sweep.execution.executors import crowding_text, executor_text
 from vae.sweep.setup import Setup
 from vae.sweep.space.samplers import named_with_limit
-from vae.sweep.terminal.words import space_text
+from vae.sweep.terminal.words import parameter_text
 from vae.text import counted, goal_text, wrap_parts
 
 
@@ -24,7 +24,7 @@ def first_lines(setup: Setup, study: Study, width: int) -> str:
         f"{counted(setup.policy.goal.total, 'trial')}{of_seeds}, {executor_text(setup.program, settings)}",
         os.path.relpath(setup.place.folder),
     ]
-    words = {key: space_text(dist) + space.condition_text(key) for key, dist in space.params.items()}
+    words = {key: parameter_text(key, dist) + space.condition_text(key) for key, dist in space.params.items()}
     remarks = [*space.left_out, *setup.ignored, *setup.search.remarks(), crowding_text(setup.program, settings)]
     return "\n".join([headline(study, setup.objective_names, facts, words, width), *filter(None, remarks)])
 

@@ -15,6 +15,7 @@ from vae.states import RunState
 from vae.sweep.attributes import LOST, REASON
 from vae.sweep.execution.executors import WORKERS_START
 from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.space.distributions import settings_of
 from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import best_trials, seconds_of
@@ -171,7 +172,8 @@ class Board:
         seconds = seconds_of(trial)
         if state == RunState.RUNNING and trial.datetime_start:
             seconds = max(0.0, datetime.now().timestamp() - trial.datetime_start.timestamp())
-        params = [setting_text(trial.params[key]) if key in trial.params else "" for key in self._keys]
+        settings = settings_of(trial.params)
+        params = [setting_text(settings[key]) if key in settings else "" for key in self._keys]
         steps = "" if step is None else f"{step}{of}"
         duration = "" if seconds is None else seconds_text(seconds)
         return [str(trial.number), state, value_text(trial), steps, duration, *params]

@@ -7,7 +7,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial
 
 from vae.nested import bare
-from vae.sweep.space.distributions import choice_text, chosen
+from vae.sweep.space.distributions import choice_text, chosen, config_keys, settings_of
+from vae.sweep.space.rows import LIST, ZIP
 from vae.sweep.study.results import error_of
 from vae.sweep.study.seeds import deviations_of, values_by_seed
 from vae.text import measured_text, number_text
@@ -36,13 +37,21 @@ def value_now(trial: FrozenTrial) -> float | None:
 
 def params_text(trial: FrozenTrial) -> str:
     """All parameters of a trial in one line."""
-    return " ".join(f"{bare(key)}={setting_text(value)}" for key, value in trial.params.items())
+    return " ".join(f"{bare(key)}={setting_text(value)}" for key, value in settings_of(trial.params).items())
 
 
 def setting_text(choice: Any) -> str:
     """What was chosen for a key: a number in a short form, null as YAML writes it."""
     value = chosen(choice)
     return "null" if value is None else number_text(value)
+
+
+def parameter_text(key: str, dist: BaseDistribution) -> str:
+    """What a parameter can be: of a list how many entries it has, and of which keys."""
+    if key in (LIST, ZIP) and isinstance(dist, CategoricalDistribution):
+        entries = "entry" if len(dist.choices) == 1 else "entries"
+        return f"{len(dist.choices)} {entries} of {', '.join(map(bare, config_keys({key: dist})))}"
+    return space_text(dist)
 
 
 def space_text(dist: BaseDistribution) -> str:
