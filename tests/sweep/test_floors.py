@@ -9,7 +9,7 @@ from imports import module_in, name_of, names_in
 from support import ROOT
 
 FLOORS = (
-    ("attributes", "settings", "options"),
+    ("attributes", "causes", "settings", "options"),
     ("space",),
     ("study",),
     ("trial", "setting_checks"),

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_value
+from vae.sweep.causes import Cause
+from vae.sweep.execution.outcome import Outcome, outcome_of_value
 
 HALF = {
     "float": 0.5,

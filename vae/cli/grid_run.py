@@ -12,7 +12,8 @@ from vae.config import RunConfig
 from vae.nested import bare
 from vae.run.folder import METRICS_FILE, read_summary
 from vae.states import RunState
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.causes import Cause
+from vae.sweep.execution.outcome import Outcome
 from vae.tracking.json_lines import read_rows
 
 _ENDED = (RunState.COMPLETE, RunState.PRUNED, RunState.FAILED, RunState.INTERRUPTED)

@@ -21,9 +21,9 @@ from vae.config.quoting import typed_value
 from vae.errors import Ended, UserError, orderly_end
 from vae.files import make_folder
 from vae.states import RunState
+from vae.sweep.causes import Cause
 from vae.sweep.execution.engine import Executor
 from vae.sweep.execution.executors import WORKERS_START, crowding_text, executor_text, make_executor, uses_slots
-from vae.sweep.execution.outcome import Cause
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.setting_checks import check_bounds
 from vae.sweep.settings import PlainGrid, Sweeper

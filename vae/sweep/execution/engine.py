@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from vae.errors import UnreachableError, UserError
 from vae.states import RunState
 from vae.sweep.attributes import CAUSE, DUPLICATE_OF, FACTS, FRESH_SEED, REASON, SEEDS, STARTS
-from vae.sweep.execution.outcome import Cause, Outcome, outcome_of_error
+from vae.sweep.causes import Cause
+from vae.sweep.execution.outcome import Outcome, outcome_of_error
 from vae.sweep.execution.policy import Failures, Policy
 from vae.sweep.space.plan import Plan
 from vae.sweep.study.ledger import Ledger

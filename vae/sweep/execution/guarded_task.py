@@ -22,7 +22,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from vae.errors import Ended, OrderlyEnd, is_ending
-from vae.sweep.execution.outcome import Cause, ExitError, outcome_of
+from vae.sweep.causes import Cause
+from vae.sweep.execution.outcome import ExitError, outcome_of
 from vae.sweep.execution.trace import Trace
 
 TRACEBACK = "traceback.txt"

@@ -8,9 +8,10 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from vae.config.composed import folder_of_job
+from vae.sweep.causes import Cause
 from vae.sweep.execution.guarded_task import is_from_signal
 from vae.sweep.execution.kin import ended_with_job, orphans_kept
-from vae.sweep.execution.outcome import Cause, Outcome, outcome_of, outcome_of_error
+from vae.sweep.execution.outcome import Outcome, outcome_of, outcome_of_error
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.execution.trace import Trace
 

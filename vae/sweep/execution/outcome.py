@@ -4,35 +4,16 @@ import math
 import traceback
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from optuna import TrialPruned
 
 from vae.errors import NonFiniteError, Pruned, UnreachableError, UserError
+from vae.sweep.causes import Cause
 
 _MOST_CHARACTERS = 200
 """Of a returned value, in a message."""
-
-
-class Cause(StrEnum):
-    """Why a trial has ended."""
-
-    COMPLETE = "complete"
-    PRUNED = "pruned"
-    NON_FINITE = "non-finite"
-    """The loss, or the value that the job returned. Not tried again: it would happen again."""
-    OUT_OF_MEMORY = "out of memory"
-    """Not tried again."""
-    TIME_LIMIT = "time limit"
-    """Not tried again."""
-    ERROR = "error"
-    """Any other exception. Not tried again; the same one several times in a row stops the sweep."""
-    BAD_RETURN = "bad return value"
-    """Not a number, or not one for each objective. Stops the sweep while no trial has succeeded: all would do so."""
-    LOST = "lost"
-    """Killed by a signal, its machine went down, or its study was away. Tried again, at most max_retries times."""
 
 
 class ExitError(Exception):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from optuna.trial import FrozenTrial
 
 from vae.errors import UserError
+from vae.sweep.causes import Cause
 from vae.sweep.execution.measures import Measures, checked_measures
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.outcome import Outcome
 from vae.sweep.execution.stops import Stops
 from vae.sweep.settings import Sweeper
 from vae.sweep.space.distributions import settings_of

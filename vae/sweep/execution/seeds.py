@@ -16,8 +16,9 @@ from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.attributes import CAUSE, FACTS, FIRST_SEED, FRESH_SEED, REASON, SEED_OF, SEEDS, WITHDRAWN
+from vae.sweep.causes import Cause
 from vae.sweep.execution.engine import Engine
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.outcome import Outcome
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.seeds import facts_over_seeds, recorded_facts
 from vae.text import counted

@@ -19,11 +19,12 @@ from omegaconf import DictConfig
 from pebble import ProcessExpired, ProcessPool
 
 from vae.errors import UserError
+from vae.sweep.causes import Cause
 from vae.sweep.execution import worker
 from vae.sweep.execution.cores import THREADS, crowded_environment, threads_of_slot
 from vae.sweep.execution.guarded_task import settling
 from vae.sweep.execution.kin import Strays
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.outcome import Outcome
 from vae.sweep.execution.program import HydraProgram
 from vae.sweep.execution.reference import reference_to
 

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.causes import Cause
+from vae.sweep.execution.outcome import Outcome
 from vae.sweep.study.owners import has_ended, is_of_here, owner_name
 
 _FILE = ".outcome.json"

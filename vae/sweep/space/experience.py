@@ -18,10 +18,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from vae.sweep.attributes import CAUSE, STARTS
+from vae.sweep.causes import FAULTS
 from vae.sweep.space.study_view import view_of
 
-FAULTS = ("non-finite", "out of memory", "time limit", "error")
-"""Causes of an end that lie in the configuration: it would fail again. A lost trial says nothing about its own."""
 FAILED = "failed by itself"
 """Name of the constraint that says so: 1 for a failed trial, -1 for any other."""
 _KNOWN = (TrialState.COMPLETE, TrialState.PRUNED)

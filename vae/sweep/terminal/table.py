@@ -13,8 +13,9 @@ from rich.text import Text
 
 from vae.states import RunState
 from vae.sweep.attributes import LOST, REASON
+from vae.sweep.causes import Cause
 from vae.sweep.execution.executors import WORKERS_START
-from vae.sweep.execution.outcome import Cause, Outcome
+from vae.sweep.execution.outcome import Outcome
 from vae.sweep.space.distributions import settings_of
 from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
