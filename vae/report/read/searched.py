@@ -16,18 +16,18 @@ from vae.sweep.terminal.words import space_text
 def take_apart(trial: FrozenTrial) -> None:
     """Puts the keys that an entry of a list sets in its place, each as a choice among its values in the list."""
     for name in (LIST, ZIP):
-        if name in trial.params:
-            drawn: Any = trial.distributions[name]
-            marginals = _marginals(name, drawn.choices)
-            settings = settings_of({name: trial.params[name]})
-            own = {key: dist for key, dist in trial.distributions.items() if key != name}
-            params = {key: value for key, value in trial.params.items() if key != name}
-            trial.distributions = {**own, **{key: marginals[key] for key in settings}}
-            trial.params = {**params, **settings}
+        drawn = trial.distributions.get(name)
+        if not isinstance(drawn, CategoricalDistribution):
+            continue
+        marginals, settings = _marginals(name, drawn.choices), settings_of({name: trial.params[name]})
+        own = {key: dist for key, dist in trial.distributions.items() if key != name}
+        params = {key: value for key, value in trial.params.items() if key != name}
+        trial.distributions = {**own, **{key: marginals[key] for key in settings}}
+        trial.params = {**params, **settings}
 
 
 @cache
-def _marginals(name: str, choices: tuple[str, ...]) -> Mapping[str, CategoricalDistribution]:
+def _marginals(name: str, choices: tuple[Any, ...]) -> Mapping[str, CategoricalDistribution]:
     """Key -> a choice among its values in the entries."""
     found: dict[str, dict[Any, None]] = {}
     for choice in choices:
