@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from vae.config.quoting import typed_value
 from vae.errors import UserError
 from vae.report.read.studies import read_study
-from vae.sweep.space.distributions import chosen, config_keys, overrides_of, settings_of, stored, values_of
+from vae.sweep.space.distributions import chosen, config_keys, overrides_of, stored, taken_apart, values_of
 from vae.sweep.space.inherited import fit_inherited
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.rows import LIST, ZIP, Row
@@ -73,7 +73,7 @@ def test_a_parameter_stands_for_what_its_entry_sets(entry):
     arrived = {line.partition("=")[0]: typed_value(line) for line in overrides_of(params)}
     assert repr(arrived) == repr({line.partition("=")[0]: typed_value(line) for line in wanted} | {"x": 1})
     assert repr(values_of(params)) == repr({key.lstrip("+"): value for key, value in entry.items()} | {"x": 1})
-    assert {key: chosen(value) for key, value in settings_of(params).items()} == {**entry, "x": 1}
+    assert {key: chosen(value) for key, value in taken_apart(params).items()} == {**entry, "x": 1}
 
 
 def test_a_search_beside_a_zip_shows_and_resumes_the_keys_themselves(program):

@@ -22,7 +22,7 @@ from vae.sweep.space import samplers
 from vae.sweep.space.parameters import without_effect
 from vae.sweep.space.plan import Plan, read_enqueue
 from vae.sweep.space.preflight import Preflight, callable_of
-from vae.sweep.space.row_axis import alone
+from vae.sweep.space.row_axis import is_list_alone
 from vae.sweep.space.space import Space
 from vae.sweep.study.opening import Record, Search, StudyPlace, directions_of
 from vae.sweep.study.place import refuse_shared_folder
@@ -92,7 +92,7 @@ def checked_setup(program: HydraProgram, arguments: list[str]) -> Setup:
         )
     folder = program.folder()
     extend = _imported(settings, "custom_search_space")
-    if alone(space.params) and extend is None:  # there is nothing to be searched: its entries are run in their order
+    if is_list_alone(space.params) and extend is None:  # nothing is searched: its entries are run in their order
         settings.sampler = {"name": "grid"}
         space = _with_cut(space, settings.n_trials)
     sampler = samplers.make_sampler(settings.sampler, space, len(directions), open_ended=extend is not None)
@@ -213,7 +213,7 @@ def _refuse_searched_seed(plan: Plan, seeds: int) -> None:
 def _first(settings: Sweeper, space: Space, config: DictConfig) -> list[dict[str, Any]]:
     """What the study begins with. `config` has no swept key set, and is that of a whole job."""
     if settings.sampler.get("name") in samplers.EXHAUSTIVE:
-        if alone(space.params):
+        if is_list_alone(space.params):
             return list(space.combinations())
         if [entry for entry in settings.enqueue if entry != "default"]:
             raise UserError("hydra.sweeper.enqueue: an exhaustive sampler runs every combination anyway. Remove it.")

@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, Trial
 from vae.config.quoting import literal, override
 from vae.errors import Pruned, UnreachableError, UserError
 from vae.sweep.attributes import CONFIRMS, FACTS, FOLDER, GIT_COMMIT, HEARTBEAT, LEASE, PRUNER, SEED_OF, WANDB_ID
-from vae.sweep.space.distributions import settings_of
+from vae.sweep.space.distributions import taken_apart
 from vae.sweep.space.samplers import make_pruner
 from vae.sweep.study.first_seeds import FirstSeedPruner
 from vae.sweep.study.lease import Heartbeat, lease_of
@@ -89,7 +89,7 @@ class RunningTrial:
     @property
     def params(self) -> dict[str, Any]:
         """What the sampler chose, by key."""
-        return settings_of(self._trial.params)
+        return taken_apart(self._trial.params)
 
     @property
     def confirms(self) -> int | None:

@@ -8,7 +8,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial
 
 from vae.nested import bare
-from vae.sweep.space.distributions import settings_of
+from vae.sweep.space.distributions import taken_apart
 from vae.sweep.space.rows import LIST, ZIP
 from vae.sweep.terminal.words import space_text
 
@@ -19,7 +19,7 @@ def take_apart(trial: FrozenTrial) -> None:
         drawn = trial.distributions.get(name)
         if not isinstance(drawn, CategoricalDistribution):
             continue
-        marginals, settings = _marginals(name, drawn.choices), settings_of({name: trial.params[name]})
+        marginals, settings = _marginals(name, drawn.choices), taken_apart({name: trial.params[name]})
         own = {key: dist for key, dist in trial.distributions.items() if key != name}
         params = {key: value for key, value in trial.params.items() if key != name}
         trial.distributions = {**own, **{key: marginals[key] for key in settings}}
@@ -31,7 +31,7 @@ def _marginals(name: str, choices: tuple[Any, ...]) -> Mapping[str, CategoricalD
     """Key -> a choice among its values in the entries."""
     found: dict[str, dict[Any, None]] = {}
     for choice in choices:
-        for key, value in settings_of({name: choice}).items():
+        for key, value in taken_apart({name: choice}).items():
             found.setdefault(key, {})[value] = None
     return {key: CategoricalDistribution(list(values)) for key, values in found.items()}
 

@@ -13,7 +13,7 @@ from vae.sweep.execution.measures import Measures, checked_measures
 from vae.sweep.execution.outcome import Outcome
 from vae.sweep.execution.stops import Stops
 from vae.sweep.settings import Sweeper
-from vae.sweep.space.distributions import settings_of
+from vae.sweep.space.distributions import taken_apart
 from vae.sweep.space.samplers import EXHAUSTIVE, size_of
 from vae.sweep.space.space import Space
 from vae.sweep.study.goal import Goal
@@ -95,7 +95,7 @@ class Failures:
         if not self._limits.stop:
             return
         self._count += 1
-        settings = ", ".join(f"{key}={value}" for key, value in settings_of(trial.params).items())
+        settings = ", ".join(f"{key}={value}" for key, value in taken_apart(trial.params).items())
         which = f"trial {trial.number} ({settings})"
         if outcome.cause == Cause.BAD_RETURN and not self._any_success():
             raise UserError(f"{which}: {outcome.reason}.")

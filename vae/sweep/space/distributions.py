@@ -204,10 +204,10 @@ def corner_values(dist: Distribution) -> list[Any]:
     return list(dist.choices) if isinstance(dist, CategoricalDistribution) else [dist.low, dist.high]
 
 
-def settings_of(params: Mapping[str, Any]) -> dict[str, Any]:
+def taken_apart(params: Mapping[str, Any]) -> dict[str, Any]:
     """A trial's parameters by the keys of the config, as they are stored: an entry of a list is what it sets.
 
-    >>> settings_of({"hydra.sweeper.zip": "{model.latent_size:2,+sizes:[1,2]}", "seed": 1})
+    >>> taken_apart({"hydra.sweeper.zip": "{model.latent_size:2,+sizes:[1,2]}", "seed": 1})
     {'model.latent_size': 2, '+sizes': '[1,2]', 'seed': 1}
     """
     settings: dict[str, Any] = {}
@@ -225,15 +225,11 @@ def _set_by(entry: Any) -> Mapping[str, Any] | None:
 
 
 def config_keys(params: Mapping[str, Any]) -> list[str]:
-    """The keys of the config that a space sweeps, each of an entry of a list among them.
-
-    Args:
-        params: name of a parameter -> its distribution.
-    """
+    """The keys of the config that parameters (name -> distribution) sweep: those of its entries in place of a list."""
     keys: dict[str, None] = {}
     for key, dist in params.items():
         choices = dist.choices if key in (LIST, ZIP) else ()
-        keys |= dict.fromkeys(k for choice in choices for k in settings_of({key: choice})) if choices else {key: None}
+        keys |= dict.fromkeys(k for choice in choices for k in taken_apart({key: choice})) if choices else {key: None}
     return list(keys)
 
 
@@ -243,9 +239,9 @@ def values_of(params: Mapping[str, Any]) -> dict[str, Any]:
     >>> values_of({"+model.parameters.width": 32, "sizes": "[1,2]"})
     {'model.parameters.width': 32, 'sizes': [1, 2]}
     """
-    return {bare(key): chosen(value) for key, value in settings_of(params).items()}
+    return {bare(key): chosen(value) for key, value in taken_apart(params).items()}
 
 
 def overrides_of(values: Mapping[str, Any]) -> list[str]:
     """Suggested values as overrides."""
-    return [f"{key}={choice_text(value)}" for key, value in settings_of(values).items()]
+    return [f"{key}={choice_text(value)}" for key, value in taken_apart(values).items()]

@@ -19,7 +19,7 @@ from vae.config.composed import as_in_job, task_config
 from vae.errors import UserError
 from vae.nested import bare, flatten
 from vae.sweep.space.covering import covering
-from vae.sweep.space.distributions import corner_values, overrides_of, settings_of, text_of
+from vae.sweep.space.distributions import corner_values, overrides_of, taken_apart, text_of
 from vae.sweep.space.space import Space
 
 _COMPOSE_ERRORS = (HydraException, OmegaConfBaseException)
@@ -102,7 +102,7 @@ class Preflight:
             (k, v, axis)
             for axis in values
             if axis not in self.groups
-            for k, v in settings_of({axis: values[axis]}).items()
+            for k, v in taken_apart({axis: values[axis]}).items()
         ]
         for key, value, axis in single:
             try:

@@ -2,7 +2,7 @@
 
 A sampler sees one categorical parameter, named as the setting that holds the list; its choices are the entries,
 written as Hydra writes a mapping: `{model.latent_size:2,model.hidden_size:100}`. What a job, a table or a file is told
-is what the entry sets (`distributions.settings_of`).
+is what the entry sets (`distributions.taken_apart`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,7 @@ def axis_in(params: Mapping[str, Any]) -> str | None:
     return next((key for key in params if key in (LIST, ZIP)), None)
 
 
-def alone(params: Mapping[str, Any]) -> bool:
+def is_list_alone(params: Mapping[str, Any]) -> bool:
     """Whether a space is a list and nothing else, so that there is nothing to be searched."""
     return len(params) == 1 and axis_in(params) is not None
 

@@ -19,7 +19,7 @@ from vae.config.composed import task_config
 from vae.files import write_whole
 from vae.nested import bare, within, without
 from vae.sweep.attributes import CONFIRMS, FACTS
-from vae.sweep.space.distributions import settings_of, values_of
+from vae.sweep.space.distributions import taken_apart, values_of
 from vae.sweep.study.seeds import deviations_of
 
 
@@ -172,7 +172,7 @@ def importances(study: Study) -> dict[str, float]:
         return {}
     first = complete[0].params
     # Keys that go together have one share.
-    named = {key: " with ".join(map(bare, settings_of({key: first[key]}))) or key for key in shares}
+    named = {key: " with ".join(map(bare, taken_apart({key: first[key]}))) or key for key in shares}
     return {named[key]: float(share) for key, share in shares.items() if math.isfinite(share)}
 
 

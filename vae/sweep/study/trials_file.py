@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from vae.files import write_whole
 from vae.nested import bare
 from vae.sweep.attributes import FACTS, FOLDER, LEASE, QUEUED, QUEUED_BY, SEEDS, STARTS, SUBDIR
-from vae.sweep.space.distributions import settings_of, values_of
+from vae.sweep.space.distributions import taken_apart, values_of
 from vae.sweep.study.results import best_trials, seconds_of
 from vae.sweep.study.seeds import DEVIATION, deviations_of, values_by_seed
 from vae.text import cell
@@ -28,7 +28,7 @@ def write_trials(study: Study, path: Path) -> None:
     trials = study.get_trials(deepcopy=False)
     front = {trial.number for trial in best_trials(study)} if len(study.directions) > 1 else set()
     names = ["value"] if len(study.directions) == 1 else [f"value_{i}" for i in range(len(study.directions))]
-    params = sorted({bare(key) for trial in trials for key in settings_of(trial.params)})
+    params = sorted({bare(key) for trial in trials for key in taken_apart(trial.params)})
     rows = []
     for trial in trials:
         facts = {FOLDER: trial.user_attrs.get(SUBDIR), **trial.user_attrs.get(FACTS, {}), **trial.user_attrs}

@@ -16,7 +16,7 @@ from vae.sweep.attributes import LOST, REASON
 from vae.sweep.causes import Cause
 from vae.sweep.execution.executors import WORKERS_START
 from vae.sweep.execution.outcome import Outcome
-from vae.sweep.space.distributions import settings_of
+from vae.sweep.space.distributions import taken_apart
 from vae.sweep.study.goal import count_states
 from vae.sweep.study.ledger import Ledger
 from vae.sweep.study.results import best_trials, seconds_of
@@ -173,7 +173,7 @@ class Board:
         seconds = seconds_of(trial)
         if state == RunState.RUNNING and trial.datetime_start:
             seconds = max(0.0, datetime.now().timestamp() - trial.datetime_start.timestamp())
-        settings = settings_of(trial.params)
+        settings = taken_apart(trial.params)
         params = [setting_text(settings[key]) if key in settings else "" for key in self._keys]
         steps = "" if step is None else f"{step}{of}"
         duration = "" if seconds is None else seconds_text(seconds)

@@ -7,7 +7,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial
 
 from vae.nested import bare
-from vae.sweep.space.distributions import choice_text, chosen, config_keys, settings_of
+from vae.sweep.space.distributions import choice_text, chosen, config_keys, taken_apart
 from vae.sweep.space.rows import LIST, ZIP
 from vae.sweep.study.results import error_of
 from vae.sweep.study.seeds import deviations_of, values_by_seed
@@ -37,7 +37,7 @@ def value_now(trial: FrozenTrial) -> float | None:
 
 def params_text(trial: FrozenTrial) -> str:
     """All parameters of a trial in one line."""
-    return " ".join(f"{bare(key)}={setting_text(value)}" for key, value in settings_of(trial.params).items())
+    return " ".join(f"{bare(key)}={setting_text(value)}" for key, value in taken_apart(trial.params).items())
 
 
 def setting_text(choice: Any) -> str:
