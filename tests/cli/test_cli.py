@@ -74,7 +74,7 @@ def test_a_trained_model_is_one_line_away(vae: Vae, tmp_path: Path) -> None:
         (["model.latent_size=big"], "model.latent_size=big: model.latent_size must be a whole number"),
         (["model.latent_size=2.5"], "must be a whole number"),
         (["optimizer.lr=fast"], "optimizer.lr must be a number"),
-        (["trainer.compile=perhaps"], "trainer.compile must be true or false"),
+        (["trainer.compile=perhaps"], "trainer.compile: no such choice: perhaps. Choices: auto, false, true."),
         (["tracking.mode=null"], "tracking.mode must not be null"),
         (["latent_size"], "latent_size: expected KEY=VALUE. python -m vae --help"),
         (["model.latent_size=0"], "model.latent_size must be at least 1, but it is 0"),

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 def one_of(given: str, allowed: Iterable[Any], title: str = "Choices") -> str:
     """The allowed names and the one nearest to what was given: `Choices: a, b, c. Did you mean b?`"""
-    names = sorted(str(name) for name in allowed)
+    names = sorted(str(name).lower() if isinstance(name, bool) else str(name) for name in allowed)
     near = get_close_matches(str(given), names, n=1)
     return f"{title}: {', '.join(names)}." + (f" Did you mean {near[0]}?" if near else "")
 

@@ -71,7 +71,7 @@ class ByHand:
             self.narrow = narrow_type(self.encoder[0])
 
     @staticmethod
-    def serves(model: VAE, objective: Elbo) -> bool:
+    def serves(model: VAE, objective: Callable[..., Terms]) -> bool:
         """Whether all parameters are learned, on a CPU, and belong to parts whose gradients are here."""
         if type(objective) is not Elbo or objective.samples > 1:
             return False

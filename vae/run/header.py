@@ -29,8 +29,6 @@ def header(config: RunConfig, task: Task, width: int | None = None) -> str:
     said = f"\n{splits.said}" if splits.said else ""
     if config.model.conditional and (names := untrained(splits.train, splits.validation, splits.test)):
         said += f"\nno training image has these labels, so figures that see them say little: {', '.join(names[:10])}"
-    if config.trainer.compile:
-        said += "\ntrainer.compile=true: the first step compiles, which takes some seconds"
     crowded = crowding(1, threads_on(device), "trainer.threads")
     said_last = f"\n{crowded}" if crowded else ""
     return f"{data}{chr(10) if too_wide else 4 * ' '}{parts}{said}\ndevice {device} ({threads}{precision}){said_last}"

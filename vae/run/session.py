@@ -76,7 +76,7 @@ class Session:
         trackers += [CsvTable(job.folder, history)] if self._config.tracking.csv else []
         task = self._task
         task.extras.moment = Moment(task.model, task.splits, job.folder, show=self._show)
-        self._say(header(self._config, self._task, self._console.width if terminal else None))
+        self.say(header(self._config, self._task, self._console.width if terminal else None))
         wandb = self._open_wandb()
         epochs, from_epoch = self._config.trainer.epochs, len(history)
         headings, console = headings_of(self._task), self._console
@@ -120,7 +120,7 @@ class Session:
         self.tracker.finish(self._summary(RunState.COMPLETE, progress) | reached)
         latest = " (results/latest)" if self._is_latest else ""
         line = last_line(self._task, progress, judged)
-        self._say(f"{line} · {seconds}{sittings} · {self._job.shown}{latest}")
+        self.say(f"{line} · {seconds}{sittings} · {self._job.shown}{latest}")
         return judged.value
 
     def abort(self, error: BaseException, progress: Progress, kept: int | None) -> None:
@@ -132,7 +132,7 @@ class Session:
             kept: The epoch of the checkpoint that is on the disk; None: there is none that can be read.
         """
         if self._is_complete and isinstance(error, KeyboardInterrupt):  # while it waited for W&B
-            self._say(f"{RunState.COMPLETE} after epoch {progress.epoch}: {self._job.shown}")
+            self.say(f"{RunState.COMPLETE} after epoch {progress.epoch}: {self._job.shown}")
             return
         state = RunState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
         state = RunState.PRUNED if isinstance(error, Pruned) else state
@@ -140,16 +140,16 @@ class Session:
         try:
             self.tracker.finish(self._summary(state, progress) | {"reason": reason})
         except StorageError as unwritten:  # only printed, so that `error` is the one that is raised
-            self._say(str(unwritten))
+            self.say(str(unwritten))
         total, shown = self._config.trainer.epochs, self._job.shown
         which = "that epoch" if kept == progress.epoch else f"epoch {kept}"
         on_disk = f"no checkpoint is in {shown}" if kept is None else f"the checkpoint of {which} is kept in {shown}"
-        self._say(f"{state} after epoch {progress.epoch} of {total}; {on_disk}")
+        self.say(f"{state} after epoch {progress.epoch} of {total}; {on_disk}")
         if state == RunState.FAILED and self._job.trial is not None:  # of a single run, the command prints the reason
-            self._say(reason)
+            self.say(reason)
         if state == RunState.INTERRUPTED and self._job.trial is None and kept is not None:
             nothing_lost = "Nothing is lost. " if kept == progress.epoch else ""
-            self._say(f"{nothing_lost}Resume with: {resume_command(shown, self._asked)}")
+            self.say(f"{nothing_lost}Resume with: {resume_command(shown, self._asked)}")
 
     def _draw_latents(self, epoch: int) -> None:
         """Draws one quick picture of the latent plane, unless the evaluation draws all of them."""
@@ -166,7 +166,7 @@ class Session:
         """
         if replace(self._config.evaluation, vector="none") == EvaluationConfig():
             if in_words:
-                self._say(in_words)
+                self.say(in_words)
             return {}
         values = examine(
             self._task.model,
@@ -177,7 +177,7 @@ class Session:
             picture=lambda name, path: self.tracker.image(name, path, epoch),
         )
         if said := values.get("in_words", in_words):
-            self._say(said)
+            self.say(said)
         return scalars(values, "test")
 
     def _summary(self, state: RunState, progress: Progress) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Session:
     def _open_wandb(self) -> list[Tracker]:
         """W&B in a thread, where it is asked for: importing and starting it takes a second, or half a minute."""
         settings, config, job = self._config.tracking, self._config, self._job
-        if not isinstance(settings, WandbConfig) or is_off(settings, self._say):
+        if not isinstance(settings, WandbConfig) or is_off(settings, self.say):
             return []
         self._facts["wandb_id"] = run_id(job.folder, job.trial)
         identity = RunIdentity(
@@ -198,7 +198,7 @@ class Session:
         )
         place = RunPlace(job.folder, job.trial, [bare(override.partition("=")[0]) for override in job.overrides])
         record = {**record_of(config), "run": dict(self._facts)}
-        return [WandbTracker(settings, place, record, identity, self._say)]
+        return [WandbTracker(settings, place, record, identity, self.say)]
 
     def _name(self) -> str:
         """The run's name: of a trial, of a confirmation (with its seed), or of a single run (with data and model)."""
@@ -218,5 +218,6 @@ class Session:
         save_picture(picture, path, self._config.evaluation.vector, compress_level=1)
         self.tracker.image(name, path, epoch)
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Prints a line above the bar of the epochs."""
         self._console.print(line)

@@ -38,6 +38,7 @@ def summarise(state: RunState, config: RunConfig, task: Task, progress: Progress
         "device": str(device),
         "precision": resolve_precision(config.trainer.precision, device),
         "threads": torch.get_num_threads(),
+        "compiled": progress.compiled,
         "elbo_is": elbo_in_words(task.model, task.splits.validation),
         "selected_on": "test" if task.splits.selects_on_test else "validation",
         "pixels_sha256": task.splits.pixels_sha256,

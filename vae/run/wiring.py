@@ -20,6 +20,7 @@ from vae.run.session import Session
 from vae.sweep.execution.cores import announced
 from vae.training import optimizers
 from vae.training.checkpoint import CHECKPOINT_FILE, Store, fitting, kept_epoch, read_checkpoint
+from vae.training.compilation import decided
 from vae.training.device import check_room, possible_sizes, threads_on, usable_device, within_memory
 from vae.training.loop import fit
 from vae.training.progress import Progress
@@ -81,6 +82,8 @@ def train_and_test(config: RunConfig, job: Job) -> float:
             if trial:
                 trial.catch_up({row["epoch"]: row[judged_by] for row in progress.history if judged_by in row})
             with within_memory():
+                steps = (settings.epochs - progress.epoch) * len(task.batches())
+                task, progress.compiled = decided(task, settings, steps, progress.compiled, session.say)
                 fit(task, settings, progress, tracker=session.tracker, store=store, reporter=trial, draw=session.draw)
                 value = session.conclude(progress)
                 store.drop_previous()

@@ -58,7 +58,6 @@ def fit(
     raises; in each case the last whole epoch is on disk.
     """
     train = task.batches()
-    objective = torch.compile(task.objective) if settings.compile else task.objective
     scheduled, judged_by = torch.zeros((), device=task.generator.device), task.judge.selection.of_epochs
     step = _step_of(task, settings, progress, tracker, len(train), scheduled)
     late = progress.epoch > 0 and progress.is_late(settings)
@@ -69,7 +68,7 @@ def fit(
             epoch, last = progress.epoch + 1, progress.step + len(train)
             where = f"epoch {epoch}, steps {progress.step + 1} to {last}"
             started = time.perf_counter()
-            averages = train_epoch(task.model, train, objective, task.optimizer, task.generator, step)
+            averages = train_epoch(task.model, train, task.objective, task.optimizer, task.generator, step)
             task.extras.after_step()
             seconds, late = time.perf_counter() - started, progress.is_late(settings)
             row = averages.named("train") | task.extras.norms() | {"images_per_second": len(train.split) / seconds}

@@ -119,6 +119,8 @@ class Progress:
 
     def __post_init__(self) -> None:
         self.clock = Clock()
+        self.compiled: bool | None = None
+        """Whether the run's steps are compiled; None: not decided yet."""
 
     def finished(self, settings: TrainerConfig) -> bool:
         """Whether all epochs are done, or the validation figure has not risen for `early_stop_evals` evaluations."""

@@ -75,6 +75,7 @@ class Task:
         return {
             "progress": asdict(progress),
             "clock": progress.clock.record(),
+            "compiled": progress.compiled,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
@@ -95,5 +96,8 @@ class Task:
         set_rng_state(state["rng"])
         progress = Progress.of_record(state["progress"])
         # An earlier version has recorded one sitting, and of that only the training.
+        progress.compiled = state.get(
+            "compiled", False if progress.epoch else None
+        )  # earlier versions compiled nothing
         progress.clock = Clock(**state.get("clock", {"seconds": progress.train_seconds, "sittings": 1}))
         return progress

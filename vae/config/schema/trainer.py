@@ -16,8 +16,10 @@ class TrainerConfig:
     """auto | cpu | cuda | cuda:N | mps."""
     precision: str = choice("auto", "fp32", "bf16")
     """Precision of the training steps; auto: bf16 where the processor or GPU computes in it. Evaluation is fp32."""
-    compile: bool = False
-    """Compile the training step with torch.compile: up to a minute at the start, worth it for long runs on a GPU."""
+    compile: Any = field(default="auto", metadata={"choices": ("auto", True, False)})
+    """Compile the training step with torch.compile: true | false | auto: where the training is long enough to save more
+    than the compiling takes, up to a minute or, from torch's cache on the disk, seconds; never where gradients are
+    written by hand. It changes results in rounding; summary.json says `compiled`."""
     threads: int = number(0, at_least=0, at_most=1024)
     """CPU threads of torch; 0: torch's own choice."""
     clip_grad_norm: float = number(0.0, at_least=0)
