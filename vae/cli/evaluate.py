@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from vae.run.finished import EvaluationRequest
 
 PLACES = ("data.path", "data.root")
-DEFAULTS = {"nll_samples": 1000, "latents": True, "probes": True, "frechet": True, "pictures": True}
+DEFAULTS: Mapping[str, object] = {
+    "nll_samples": 1000,
+    **dict.fromkeys(("latents", "probes", "frechet", "pictures"), True),
+    "explorer": "always",
+}
 NUMBERS: tuple[tuple[str, str], ...] = (
     ("elbo", "ELBO"),
     ("bce", "cross-entropy of grey pixels (bce)"),
@@ -58,9 +62,9 @@ Measures the best model of a finished run, and draws its latent space. In nats p
                      argument instead allows this name only
 {keys}
 
-Writes evaluation.json, latents_test.npz and PNGs into DIR, and to the run's page in W&B if it has one. Those of another
-split have its name: evaluation_train.json. Every figure is of the split that is named; probes and the classifier of the
-Frechet distance learn from the training images.
+Writes evaluation.json, latents_test.npz, PNGs and explore.html into DIR, and figures and pictures to the run's page in
+W&B if it has one. Those of another split have its name: evaluation_train.json. Every figure is of the split that is
+named; probes and the classifier of the Frechet distance learn from the training images.
 """
 
 
@@ -163,6 +167,7 @@ def _is_place(argument: str, is_key: bool) -> bool:
 
 def print_values(console: Console, request: "EvaluationRequest", values: Mapping[str, Any], count: int) -> None:
     """Prints one table with the NLL bound for several k, what it means in words, and where the rest is."""
+    from vae.run.explorer import explorer_file
     from vae.run.findings import evaluation_file
 
     table = Table(title=f"{request.folder} · {count:,} {request.split} images", title_justify="left")
@@ -187,6 +192,8 @@ def print_values(console: Console, request: "EvaluationRequest", values: Mapping
             "machine's matrix rate"
         )
     console.print(f"{evaluation_file(request.folder, request.split)}, and pictures beside it")
+    if request.settings.explorer != "never":
+        console.print(f"{explorer_file(request.folder, request.split)}: the latent space, to explore in a browser")
 
 
 def figure_text(name: str, values: Mapping[str, Any], images: int) -> str:

@@ -1,6 +1,7 @@
 """From points in many dimensions to points in two."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -28,16 +29,33 @@ def pca(points: Points) -> Points:
     >>> pca(np.array([[0, 0, 9], [0, 1, 3], [0, 0, 0]], np.float32)).shape
     (3, 2)
     """
+    return np.asarray((points - points.mean(0)) @ principal_axes(points), np.float32)
+
+
+def principal_axes(points: Points) -> Points:
+    """The directions of the first two principal components of (N, Z), as columns, (Z, 2); Z is at least 2.
+
+    Of each the largest weight is positive.
+
+    >>> import numpy as np
+    >>> from vae.figures.embeddings import principal_axes
+    >>> principal_axes(np.array([[0, 0], [0, 2], [0, -2]], np.float32)).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
     centred = points - points.mean(0)
     if points.shape[1] > EXACT_DIMENSIONS:
-        return _leading(centred, 2)
+        return _leading_axes(centred, 2)
     axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)[1][:, :-3:-1]
-    largest = axes[np.abs(axes).argmax(0), [0, 1]]
-    return np.asarray(centred @ (axes * np.sign(largest)), np.float32)
+    return np.asarray(axes * _signs(axes))
 
 
 def _leading(centred: Points, n: int) -> Points:
-    """The coordinates of centred points (N, Z) along their first n principal components, (N, n), the largest first.
+    """The coordinates of centred points (N, Z) along their first n principal components, (N, n), the largest first."""
+    return np.asarray(centred @ _leading_axes(centred, n), np.float32)
+
+
+def _leading_axes(centred: Points, n: int) -> Points:
+    """The first n principal components of centred points (N, Z), as columns, (Z, n), the largest first.
 
     Halko et al. (2011), algorithm 4.4, from a fixed seed: https://arxiv.org/abs/0909.4061. No (Z, Z) is made.
     """
@@ -47,8 +65,12 @@ def _leading(centred: Points, n: int) -> Points:
         basis = np.linalg.qr(centred.T @ (centred @ basis))[0]
     rows = np.linalg.svd(centred @ basis, full_matrices=False)
     axes = basis @ rows.Vh[:n].T
-    largest = axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])]
-    return np.asarray(centred @ (axes * np.sign(largest)), np.float32)
+    return np.asarray(axes * _signs(axes))
+
+
+def _signs(axes: Any) -> Any:
+    """For each column, the sign of its largest weight."""
+    return np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
 
 
 def _reduced(points: Points) -> Points:

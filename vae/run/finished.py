@@ -11,11 +11,12 @@ from rich.console import Console
 from vae.config import RunConfig, record_of
 from vae.config.schema import DataConfig, EvaluationConfig, WandbConfig
 from vae.config.trust import Trust
-from vae.data import Splits, load_splits
+from vae.data import Splits, as_evaluated, load_splits
 from vae.errors import UserError
 from vae.evaluation import check_measurable, why_not
 from vae.models import VAE
-from vae.run.findings import examine, recorded_scalars
+from vae.run.explorer import explorer_file, write_explorer
+from vae.run.findings import examine, recorded_scalars, words_for
 from vae.run.folder import read_summary
 from vae.run.images import check_same_images
 from vae.run.load import load_with_config
@@ -63,6 +64,10 @@ def evaluate_finished(request: EvaluationRequest, console: Console) -> tuple[dic
 
     model, splits = model.to(device), splits.to(device)
     values = examine(model, splits, settings, folder, console, split=split, picture=track_picture)
+    if settings.explorer != "never":
+        config = replace(config, evaluation=settings)
+        shown, path = as_evaluated(splits, split), explorer_file(folder, split)
+        write_explorer(model, shown, path, config, words_for(splits, split))
     if tracker:
         # W&B keeps only the last summary that it is given: it has the figures of every split.
         tracker.finish({"state": RunState.COMPLETE.in_summary, **summary, **recorded_scalars(folder)})

@@ -16,7 +16,8 @@ from vae.nested import bare, flatten
 from vae.run.command import resume_command, write_command
 from vae.run.console import EpochBar, EpochLines
 from vae.run.ending import headings_of, judge_best, last_line
-from vae.run.findings import examine, save_picture, scalars
+from vae.run.explorer import explorer_file, write_explorer
+from vae.run.findings import TEST, examine, save_picture, scalars, words_for
 from vae.run.folder import Command
 from vae.run.header import header
 from vae.run.job import Job, link_latest
@@ -113,6 +114,7 @@ class Session:
         self._draw_latents(progress.best_epoch)
         examined = self._examine(progress.best_epoch, judged.in_words)
         logged = self._task.extras.call("at_end", progress.best_epoch, progress.step)
+        self._write_explorer()
         self._is_complete = True
         seconds = seconds_text(progress.clock.total_seconds())
         sittings = f" in {progress.clock.sittings} sittings" if progress.clock.sittings > 1 else ""
@@ -164,7 +166,7 @@ class Session:
 
         `in_words` is what is to be said of the latent space where the evaluation says nothing of it.
         """
-        if replace(self._config.evaluation, vector="none") == EvaluationConfig():
+        if replace(self._config.evaluation, vector="none", explorer="auto") == EvaluationConfig():
             if in_words:
                 self.say(in_words)
             return {}
@@ -179,6 +181,13 @@ class Session:
         if said := values.get("in_words", in_words):
             self.say(said)
         return scalars(values, "test")
+
+    def _write_explorer(self) -> None:
+        """Writes explore.html: of a single run, or where each job's is asked for. Nothing is tracked."""
+        wanted = self._config.evaluation.explorer
+        if wanted == "always" or (wanted == "auto" and self._job.trial is None):
+            words, test = words_for(self._task.splits, TEST), self._task.splits.test
+            write_explorer(self._task.model, test, explorer_file(self._job.folder), self._config, words)
 
     def _summary(self, state: RunState, progress: Progress) -> dict[str, Any]:
         reached = summarise(state, self._config, self._task, progress)

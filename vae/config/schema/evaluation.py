@@ -24,5 +24,8 @@ class EvaluationConfig:
     """Also write every picture of the run in this format, beside its PNG: for a slide or a page, at any size."""
     metrics: dict[str, Any] = field(default_factory=dict, metadata=OPEN)
     """Metrics of your own: NAME -> `my_package.module:function`, called on the model and the images."""
+    explorer: str = choice("auto", "always", "never")
+    """Write explore.html, the latent space to explore in a browser; auto: of a single run, not of each job of a
+    multirun, and where the file has less than 3 MB; never: off. `vae-eval` writes it unless this is never."""
     umap: bool = False
     """Add an embedding by UMAP to the pictures; needs the extra `umap`."""
