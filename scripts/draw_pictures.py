@@ -1,8 +1,9 @@
-"""Makes the pictures of the documentation: a sweep on embedded data, and its report in a headless browser.
+"""Makes the pictures of the documentation, in a headless browser: a sweep and its report, a run and its explorer.
 
-    python scripts/draw_pictures.py            (make docs)
+    python scripts/draw_pictures.py [explorer]         (make docs)
 
-Takes a few minutes on two cores. The sweep is kept in multirun/pictures; delete it to run it again.
+Takes a few minutes on two cores. The sweep is kept in multirun/pictures, and the run, which needs MNIST, in
+results/plane; delete them to run them again. With `explorer` only the explorer is drawn.
 """
 
 import subprocess
@@ -27,15 +28,54 @@ SWEEP = (
     "sweep.n_trials=40",
     "sweep.confirm={top: 3, seeds: 3}",
 )
+RUN = ROOT / "results" / "plane"
+PLANE = (
+    "data=mnist",
+    "data.pixels=dynamic",
+    "model.latent_size=2",
+    "trainer.epochs=20",
+    "tracking=none",
+    f"hydra.run.dir={RUN}",
+)
 WIDTH, HEIGHT = 1100, 900
 COLOURS = 96
 """Colours of a picture's palette: a page needs few, and the repository stays small."""
 
 
 def main() -> None:
-    """Runs the sweep unless it has been run, and takes the pictures."""
+    """Makes all pictures, or those that are named."""
     if not available():
         sys.exit("no browser: install Debian's packages chromium and chromium-driver.")
+    if sys.argv[1:] != ["explorer"]:
+        draw_report()
+    draw_explorer()
+
+
+def draw_explorer() -> None:
+    """Trains the run unless it has been trained, and takes the pictures of its explorer."""
+    if not (RUN / "explore.html").is_file():
+        subprocess.run([sys.executable, "-m", "vae", *PLANE], cwd=ROOT, check=True)
+    with chromium() as window:
+        explore(window, WIDTH, view="dots")
+        take(window, "explorer", "header", "#film")
+        explore(window, WIDTH, view="drawn", dark=True)
+        take(window, "explorer_dark", "header", "#film")
+        explore(window, 390, view="dots")
+        take(window, "explorer_phone", "header", "#atlas")
+
+
+def explore(window: Any, width: int, view: str, dark: bool = False) -> None:
+    """Opens the explorer, with its film held at a third of its way."""
+    set_view(window, width, HEIGHT, dark)
+    window.get((RUN / "explore.html").as_uri())
+    while window.execute_script("return document.documentElement.dataset.ready") != "true":
+        time.sleep(0.1)
+    window.execute_script("scrubTo(0.3); document.querySelector(`#views [data-key=${arguments[0]}]`).click()", view)
+    time.sleep(3)
+
+
+def draw_report() -> None:
+    """Runs the sweep unless it has been run, and takes the pictures of its report."""
     if not (STUDY / "best.yaml").is_file():
         subprocess.run([sys.executable, "-m", "vae", *SWEEP], cwd=ROOT, check=True)
     subprocess.run([sys.executable, "-m", "vae.cli.report", str(STUDY)], cwd=ROOT, check=True)
