@@ -38,8 +38,8 @@ PLANE = (
     f"hydra.run.dir={RUN}",
 )
 WIDTH, HEIGHT = 1100, 900
-COLOURS = 96
-"""Colours of a picture's palette: a page needs few, and the repository stays small."""
+COLOURS = 256
+"""Colours of a picture's palette, so that the repository stays small."""
 
 
 def main() -> None:
@@ -133,7 +133,8 @@ def save(base64_png: str, path: Path) -> None:
     import io
 
     image = Image.open(io.BytesIO(base64.b64decode(base64_png))).convert("RGB")
-    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    method = Image.Quantize.MAXCOVERAGE  # small dots of many classes keep their colours
+    image.quantize(COLOURS, method, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -16,7 +16,7 @@ from vae.figures.explorer.drawing import drawing_of, extent
 from vae.models.vae import VAE
 from vae.training.device import in_fp32
 
-SCRIPTS = ("network.js", "space.js", "screen.js", "map.js", "sliders.js", "film.js", "page.js")
+_SCRIPTS = ("network.js", "space.js", "screen.js", "map.js", "sliders.js", "film.js", "page.js")
 _ASSETS = Path(__file__).parent / "assets"
 
 
@@ -54,7 +54,7 @@ def explorer_page(model: VAE, split: Split, title: str, images: str = "test imag
         "styles": _asset("explorer.css"),
         "data": _json(data),
         "weights": drawing.weights,
-        "scripts": "\n".join(_asset(name) for name in SCRIPTS),
+        "scripts": "\n".join(_asset(name) for name in _SCRIPTS),
     }
     return re.sub(r"{{ (\w+) }}", lambda found: parts[found[1]], _asset("explorer.html"))
 
