@@ -42,7 +42,7 @@ def test_one_run_leaves_everything_where_the_last_line_says(vae: Vae, tmp_path: 
     names = {p.name for p in folder.iterdir()}
     assert names == {
         ".hydra", "command.json", "checkpoint.pt", "metrics.jsonl", "summary.json", "curves.png",
-        "samples_epoch_002.png", "reconstruction_epoch_002.png", "latent_pca.png",
+        "samples_epoch_002.png", "reconstruction_epoch_002.png", "latent_pca.png", "explore.html",
     }  # fmt: skip
     facts = summary_of(folder)
     assert facts["state"] == "finished"
