@@ -89,12 +89,18 @@ def test_auto_pays_sooner_where_the_cache_on_the_disk_has_it(
 
 
 @pytest.mark.parametrize("value", [True, "auto"])
-@pytest.mark.parametrize("where", ["compiler", "cache"])
+@pytest.mark.parametrize("where", ["compiler", "cache", "import"])
 def test_where_it_cannot_be_compiled_one_line_says_so(
     value: object, where: str, asked: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     if where == "cache":
         (tmp_path / "cache").write_text("a file, where a folder should be")
+    elif where == "import":
+
+        def unimportable(*_: object, **__: object) -> None:
+            raise FileNotFoundError(NO_COMPILER)
+
+        monkeypatch.setattr(torch, "compile", unimportable)
     else:
 
         def broken(function: Callable[..., Any], **_: object) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ the next run of the same form begins soon.
 
 import getpass
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -85,8 +86,9 @@ def decided(
     say(
         "the training step is being compiled (trainer.compile): seconds where torch's cache has it, else up to a minute"
     )
-    compiled = replace(task, objective=CompiledObjective(task.objective))
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # which misses CUDA wherever there is none
     try:
+        compiled = replace(task, objective=CompiledObjective(task.objective))
         _time_step(compiled, settings)
         mark = _mark(task, settings)
         mark.parent.mkdir(parents=True, exist_ok=True)
