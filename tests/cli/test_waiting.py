@@ -23,6 +23,8 @@ WAITS = {
     "vae -m": ["vae", "-m", *TINY[:-1], "seed=1,2", "study=grid"],
     "vae -m sweep=": ["vae", "-m", "sweep=random", "sweep.slots=false", "sweep.n_trials=1", *TINY[:-1], "study=found"],
     "vae-eval": ["vae.cli.evaluate", "run=run", "k=1", "frechet=false", "pictures=false"],
+    "vae-sample": ["vae.cli.sample", "run", "n=2"],
+    "vae-encode": ["vae.cli.encode", "run", "test"],
     "vae-report": ["vae.cli.report", "run"],
     "vae-compare": ["vae.cli.compare", "run"],
     "vae-compare --csv": ["vae.cli.compare", "run", "--csv"],
