@@ -74,11 +74,11 @@ def _pictures(path: Path, shape: tuple[int, int, int]) -> tuple[Split, list[str]
     channels, height, width = shape
     if height != width:
         raise UserError(
-            f"pictures are read as squares, but the run's images are {height} x {width}. Give an .npz file."
+            f"vae-encode: pictures are read as squares, but the run's images are {height} x {width}. Give an .npz file."
         )
     found = pictures_below(path)[0] if path.is_dir() else [Found(path, "train", None)]
     if not found:
-        raise UserError(f"no image ({', '.join(sorted(SUFFIXES))}) below {path}.")
+        raise UserError(f"vae-encode: no image ({', '.join(sorted(SUFFIXES))}) below {path}.")
     pixels = np.stack([read_picture(one.file, width, channels == 3)[0] for one in found])
     images = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
     root = path if path.is_dir() else path.parent
