@@ -119,5 +119,5 @@ def test_an_encoding_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatc
     model = package.VAE(2, 8, image_shape=(1, 4, 4)).eval()
     split = Split(torch.randint(0, 256, (10, 1, 4, 4), dtype=torch.uint8))
     whole = encode_images(model, split, [])
-    monkeypatch.setattr("vae.run.encoding.BATCH", 3)
+    monkeypatch.setattr("vae.run.encoding._BATCH", 3)
     torch.testing.assert_close(encode_images(model, split, []).mu, whole.mu)

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from vae.cli.exits import announce, mistakes_explained
-from vae.cli.words import Words, read_words, trust_of
+from vae.cli.words import TypedWords, read_words, trust_of
 from vae.errors import UserError
 from vae.run.imports import quick_imports
 
-KEYS = ("to", "label", "device")
+_KEYS = ("to", "label", "device")
 HOW_TO_ENCODE = """\
 vae-encode DIR IMAGES [KEY=VALUE ...]
 
@@ -32,10 +32,10 @@ def main() -> None:
         print(HOW_TO_ENCODE)
         sys.exit(0 if wants_help else 2)
     with mistakes_explained():
-        encode(read_words("vae-encode", sys.argv[1:], KEYS, most_places=2))
+        encode(read_words("vae-encode", sys.argv[1:], _KEYS, most_places=2))
 
 
-def encode(words: Words) -> None:
+def encode(words: TypedWords) -> None:
     """Encodes and writes what the words ask for. Raises UserError before anything is written."""
     place = Path(words.values.get("to", "latents.npz"))
     if len(words.places) < 2:

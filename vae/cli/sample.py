@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from vae.cli.exits import announce, mistakes_explained
-from vae.cli.words import Words, number_of, read_words, trust_of
+from vae.cli.words import TypedWords, number_of, read_words, trust_of
 from vae.run.imports import quick_imports
 from vae.run.job import LATEST
 
-KEYS = ("n", "label", "seed", "to", "device")
+_KEYS = ("n", "label", "seed", "to", "device")
 HOW_TO_SAMPLE = """\
 vae-sample [DIR] [KEY=VALUE ...]
 
@@ -31,10 +31,10 @@ def main() -> None:
         print(HOW_TO_SAMPLE)
         return
     with mistakes_explained():
-        sample(read_words("vae-sample", sys.argv[1:], KEYS, most_places=1))
+        sample(read_words("vae-sample", sys.argv[1:], _KEYS, most_places=1))
 
 
-def sample(words: Words) -> None:
+def sample(words: TypedWords) -> None:
     """Draws and writes what the words ask for. Raises UserError before anything is written."""
     count, seed = number_of(words, "n", 64, at_least=1), number_of(words, "seed", 0, at_least=0)
     place = Path(words.values.get("to", "samples.png"))

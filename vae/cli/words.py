@@ -10,20 +10,20 @@ from vae.errors import UserError
 
 
 @dataclass(frozen=True)
-class Words:
+class TypedWords:
     """What was typed after a command's name."""
 
     command: str
     """The command, for its messages."""
     places: Sequence[str]
-    """Words without a key, in order."""
+    """TypedWords without a key, in order."""
     values: Mapping[str, str]
     """Key -> value, as text."""
     arguments: Sequence[str]
     """All of them, as they were typed."""
 
 
-def read_words(command: str, arguments: Sequence[str], keys: Collection[str], most_places: int) -> Words:
+def read_words(command: str, arguments: Sequence[str], keys: Collection[str], most_places: int) -> TypedWords:
     """Splits the words of a command into places and values of `keys`; trust and own factories are known everywhere.
 
     A word with `=` that is no key but is there as a file or a folder is a place. Raises UserError.
@@ -47,10 +47,10 @@ def read_words(command: str, arguments: Sequence[str], keys: Collection[str], mo
             places.append(argument)
     if len(places) > most_places:
         raise UserError(f"{command}: {places[most_places]}: KEY=VALUE is expected here. {command} --help says which.")
-    return Words(command, places, values, arguments)
+    return TypedWords(command, places, values, arguments)
 
 
-def number_of(words: Words, key: str, default: int, at_least: int) -> int:
+def number_of(words: TypedWords, key: str, default: int, at_least: int) -> int:
     """The whole number that a key has been given. Raises UserError for another value."""
     given = words.values.get(key, str(default))
     try:
@@ -61,7 +61,7 @@ def number_of(words: Words, key: str, default: int, at_least: int) -> int:
     return value
 
 
-def trust_of(words: Words) -> Trust:
+def trust_of(words: TypedWords) -> Trust:
     """What the command allows a run's config to name."""
     allowing = [word for word in words.arguments if word.partition("=")[0] in ("trust", *FACTORY_KEYS)]
     return replace(Trust.of_command(allowing), keys=())

@@ -26,7 +26,7 @@ from vae.run.finished import data_of
 from vae.text import cell
 from vae.training.device import in_fp32
 
-BATCH = 1000
+_BATCH = 1000
 
 
 @dataclass(frozen=True)
@@ -115,8 +115,8 @@ def encode_images(model: VAE, split: Split, names: Sequence[str], label: str | N
             )
         y = torch.tensor(indices_of(given, len(split), model.n_labels, model.classes), device=device)
     rows = []
-    for start in range(0, len(split), BATCH):
-        part = slice(start, start + BATCH)
+    for start in range(0, len(split), _BATCH):
+        part = slice(start, start + _BATCH)
         x = to_float(split.images[part].to(device))
         rows.append([each.float().cpu() for each in model.encode(x, None if y is None else y[part])])
     mu, logvar = (torch.cat(column) for column in zip(*rows, strict=True))
