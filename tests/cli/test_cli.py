@@ -67,7 +67,7 @@ def test_a_trained_model_is_one_line_away(vae: Vae, tmp_path: Path) -> None:
             ["model.latnt_size=10"],
             "model.latnt_size: no such key. model=mlp has: activation, .* Did you mean latent_size",
         ),
-        (["modl=mlp"], "modl: no such key. The config has: data, .*Did you mean model"),
+        (["modl=mlp"], "modl: no such key. The config has: callbacks, data, .*Did you mean model"),
         (["model=mpl"], "model=mpl: no such option. Choices: conv, hierarchical, mlp, own. Did you mean mlp"),
         (["data=minst"], "data=minst: no such option. .*Did you mean mnist"),
         (["experiment=clasic"], "experiment=clasic: no such option. Choices: .*Did you mean classic"),

@@ -55,8 +55,9 @@ def test_mutual_information_is_of_as_many_images_as_its_cost_allows(monkeypatch:
     assert information.mutual_information(some) == information.mutual_information(first) != whole
 
 
+BOUNDS = {"at_least", "above", "at_most", "below"}
 OPTIONS = [(group, option, f.name) for group, options in SCHEMA.items() for option, kind in options.items()
-           if is_dataclass(kind) for f in fields(kind) if {*f.metadata} - {"choices", "path"}]  # fmt: skip
+           if is_dataclass(kind) for f in fields(kind) if {*f.metadata} & BOUNDS]  # fmt: skip
 
 
 @pytest.mark.parametrize(("group", "option", "key"), OPTIONS)

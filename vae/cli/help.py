@@ -51,6 +51,8 @@ COMMANDS = (
     ("vae-eval run=DIR", "measures a finished run"),
     ("vae-report DIR", "writes the report of a sweep or of runs anew"),
     ("vae-compare DIR DIR", "compares runs or studies on one page"),
+    ("vae-sample DIR", "draws images from a run's model"),
+    ("vae-encode DIR IMAGES", "writes what a run's encoder says of images"),
     ("vae-data NAME", "fetches and verifies a data set"),
 )
 
