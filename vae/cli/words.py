@@ -16,7 +16,7 @@ class TypedWords:
     command: str
     """The command, for its messages."""
     places: Sequence[str]
-    """TypedWords without a key, in order."""
+    """Words without a key, in order."""
     values: Mapping[str, str]
     """Key -> value, as text."""
     arguments: Sequence[str]

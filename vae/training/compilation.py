@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from vae.config.schema import TrainerConfig
 from vae.data import Batches
-from vae.models.vae import VAE
 from vae.objectives import Objective, Terms
 from vae.objectives.derivatives import ByHand, by_autograd
 from vae.training.device import autocast_for
@@ -51,16 +50,9 @@ class CompiledObjective:
         self.plain, self.samples, self.scheduled_value = plain, plain.samples, plain.scheduled_value
         self._call: Callable[..., Terms] = torch.compile(plain.__call__, dynamic=True)
 
-    def __call__(
-        self,
-        model: VAE,
-        x: Tensor,
-        eps: Tensor | None = None,
-        y: Tensor | None = None,
-        scheduled: Tensor | float | None = None,
-    ) -> Terms:
+    def __call__(self, *arguments: Any, **named: Any) -> Terms:
         """See `Objective`."""
-        return self._call(model, x, eps, y, scheduled)
+        return self._call(*arguments, **named)
 
 
 def decided(

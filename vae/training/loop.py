@@ -31,6 +31,8 @@ class Step:
 
     before: Callable[[int], object] = lambda i: None
     """Called before each step with its number in the epoch, from 0; sets what is scheduled."""
+    after: Callable[[], object] = lambda: None
+    """Called after each step, whose gradients are still there."""
     scheduled: Tensor | None = None
     """(): the objective's scheduled value, which `before` fills; None: the value at the end of its schedule."""
     samples: int = 1
@@ -69,7 +71,6 @@ def fit(
             where = f"epoch {epoch}, steps {progress.step + 1} to {last}"
             started = time.perf_counter()
             averages = train_epoch(task.model, train, task.objective, task.optimizer, task.generator, step)
-            task.extras.after_step()
             seconds, late = time.perf_counter() - started, progress.is_late(settings)
             row = averages.named("train") | task.extras.norms() | {"images_per_second": len(train.split) / seconds}
             row["lr"] = task.set_schedules(last - 1, scheduled)
@@ -98,13 +99,11 @@ def _step_of(
     """How a step of an epoch of this many steps is trained, from wherever `progress` is; the tracker sees each."""
 
     def begin(i: int) -> None:
-        if i:
-            task.extras.after_step()
         tracker.step(i, steps)
         task.set_schedules(progress.step + i, scheduled)
 
     autocast = autocast_for(settings.precision, task.generator.device)
-    return Step(begin, scheduled, task.objective.samples, autocast, settings.clip_grad_norm)
+    return Step(begin, task.extras.after_step, scheduled, task.objective.samples, autocast, settings.clip_grad_norm)
 
 
 def due(epoch: int, every_epochs: int) -> bool:
@@ -143,6 +142,7 @@ def train_epoch(
         if step.clip_grad_norm:
             torch.nn.utils.clip_grad_norm_(parameters, step.clip_grad_norm)
         update()
+        step.after()
         kept.append(torch.stack(terms))
     of_images = torch.cat(kept, 1)
     return Averages(*(of_images.sum(1, dtype=widest(device)) / of_images.shape[1]).tolist())

@@ -95,9 +95,7 @@ class Task:
         self.generator.set_state(state["generator"].cpu())
         set_rng_state(state["rng"])
         progress = Progress.of_record(state["progress"])
-        # An earlier version has recorded one sitting, and of that only the training.
-        progress.compiled = state.get(
-            "compiled", False if progress.epoch else None
-        )  # earlier versions compiled nothing
+        # An earlier version compiled only what was told to, and has recorded one sitting, of that only the training.
+        progress.compiled = state.get("compiled", False if progress.epoch else None)
         progress.clock = Clock(**state.get("clock", {"seconds": progress.train_seconds, "sittings": 1}))
         return progress
