@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -47,3 +48,30 @@ def set_view(window: Any, width: int, height: int, dark: bool = False) -> None:
     window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
     window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+
+
+class BrowserPage:
+    """A file that is open in the browser, whose logs begin with it.
+
+    Args:
+        browser: of `chromium`.
+        path: the file.
+        width: of the page, in pixels.
+        dark: the reader's theme.
+    """
+
+    def __init__(self, browser: Any, path: Path, width: int = 1200, dark: bool = False) -> None:
+        self.browser, self.path = browser, path
+        set_view(browser, width, 900, dark)
+        for log in ("browser", "performance"):
+            browser.get_log(log)
+        browser.get(path.as_uri())
+
+    def js(self, code: str, *arguments: Any) -> Any:
+        """The value of an expression in the page."""
+        return self.browser.execute_script(f"return {code}", *arguments)
+
+    def all(self, selector: str) -> list[Any]:
+        """The elements that a CSS selector finds."""
+        found: list[Any] = self.browser.find_elements("css selector", selector)
+        return found

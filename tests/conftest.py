@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: workers of pytest-xdist share the cores
 os.environ["WANDB_MODE"] = "offline"
@@ -27,6 +28,16 @@ def mnist_root() -> Path:
     if not folder or not (Path(folder) / "MNIST" / "raw").is_dir():
         pytest.skip("real MNIST is absent: set VAE_DATA to a folder that has MNIST/raw")
     return Path(folder).resolve()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, for the tests of a module that uses it."""
+    pytest.importorskip("selenium.webdriver")
+    from headless import chromium
+
+    with chromium() as window:
+        yield window
 
 
 @pytest.fixture(autouse=True)

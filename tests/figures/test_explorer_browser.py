@@ -2,14 +2,13 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from explored import LIVE, images, lively, mlp, unknown
-from headless import available, chromium, set_view
+from headless import BrowserPage, available
 
 from vae.data import Split
 from vae.figures.explorer.page import explorer_page
@@ -19,34 +18,18 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    pytest.importorskip("selenium.webdriver")
-    with chromium() as window:
-        yield window
-
-
-class Page:
+class Page(BrowserPage):
     """The page as a reader uses it; the film that it begins with is stopped."""
 
     def __init__(self, browser, path: Path, model, split: Split, width: int = 1200, dark: bool = False) -> None:
-        self.browser, self.model = browser, model
+        self.model = model
         path.write_text(explorer_page(model, split, "explored"), encoding="utf-8")
-        set_view(browser, width, 900, dark)
-        for log in ("browser", "performance"):
-            browser.get_log(log)
-        browser.get(path.as_uri())
+        super().__init__(browser, path, width, dark)
         deadline = time.monotonic() + 30
         while not self.js("document.documentElement.dataset.ready === 'true'"):
             assert time.monotonic() < deadline, browser.get_log("browser")
             time.sleep(0.02)
         self.js("stopFilm()")
-
-    def js(self, code: str, *arguments):
-        return self.browser.execute_script(f"return {code}", *arguments)
-
-    def all(self, selector: str) -> list:
-        return self.browser.find_elements("css selector", selector)
 
     def z(self, name: str = "z") -> np.ndarray:
         return np.array(self.js(f"[...state.{name}]"))

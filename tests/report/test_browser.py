@@ -3,11 +3,10 @@
 import json
 import random
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from headless import available, chromium, set_view
+from headless import BrowserPage, available
 from PIL import Image
 
 from vae.report.read.places import read_records
@@ -28,28 +27,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    pytest.importorskip("selenium.webdriver")
-    with chromium() as window:
-        yield window
-
-
-class Page:
+class Page(BrowserPage):
     """The page as a reader uses it."""
-
-    def __init__(self, browser, page: Path, width: int = 1200, dark: bool = False) -> None:
-        self.browser, self.path = browser, page
-        set_view(browser, width, 900, dark)
-        for log in ("browser", "performance"):
-            browser.get_log(log)
-        browser.get(page.as_uri())
-
-    def js(self, code: str, *arguments):
-        return self.browser.execute_script(f"return {code}", *arguments)
-
-    def all(self, selector: str) -> list:
-        return self.browser.find_elements("css selector", selector)
 
     def runs(self) -> list[str]:
         """Names of the runs in the table, from top to bottom."""
