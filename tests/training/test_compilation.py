@@ -1,5 +1,6 @@
 """When the steps of a run are compiled, and what happens where they cannot be."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +54,7 @@ def quiet(line: str) -> None:
         (True, 1, None, True),
         (True, 1, False, True),
         (True, 0, None, False),
+        (False, 0, None, False),
         (False, LONG, None, False),
         (False, LONG, True, False),
         ("auto", LONG, None, True),
@@ -86,6 +88,24 @@ def test_auto_pays_sooner_where_the_cache_on_the_disk_has_it(
     assert decided(task(), settings(), too_few, None, quiet)[1] is True
     other = replace(task(), passes=Passes(32))
     assert decided(other, settings(), too_few, None, quiet)[1] is False, "a program of another form"
+
+
+def test_a_run_without_steps_left_stays_what_it_was(asked: list[object]) -> None:
+    assert [decided(task(), settings(), 0, before, quiet)[1] for before in (True, False)] == [True, False]
+    assert not asked
+
+
+def test_a_user_without_a_name_has_a_cache_as_torch_calls_it(
+    asked: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    monkeypatch.setattr("getpass.getuser", nameless)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    assert decided(task(), settings(), LONG, None, quiet)[1] is True
+    assert [path.name for path in tmp_path.iterdir()] == [f"torchinductor_uid_{os.getuid()}"]
 
 
 @pytest.mark.parametrize("value", [True, "auto"])

@@ -73,7 +73,9 @@ def decided(
     wanted = before if settings.compile == "auto" else settings.compile
     if wanted is None:
         wanted = steps >= LEAST_STEPS and _pays(task, settings, steps)
-    if not wanted or not steps:
+    if not steps:
+        return task, bool(before)
+    if not wanted:
         return task, False
     say(
         "the training step is being compiled (trainer.compile): seconds where torch's cache has it, else up to a minute"
@@ -97,7 +99,7 @@ def _pays(task: Task, settings: TrainerConfig, steps: int) -> bool:
     if ByHand.serves(task.model, task.objective):
         return False
     seconds = min(_time_step(task, settings) for _ in range(PROBE_STEPS))
-    return SAVED * seconds * steps > (WARM_SECONDS if _mark(task, settings).is_file() else COLD_SECONDS)
+    return SAVED * seconds * steps > (WARM_SECONDS if os.access(_mark(task, settings), os.F_OK) else COLD_SECONDS)
 
 
 def _time_step(task: Task, settings: TrainerConfig) -> float:
@@ -124,6 +126,13 @@ def _mark(task: Task, settings: TrainerConfig) -> Path:
     form = (torch.__version__, device.type, torch.get_num_threads(), settings.precision, repr(task.objective))
     shapes = (repr(task.model), task.splits.image_shape, task.passes.training)
     name = hashlib.sha256(repr((form, shapes)).encode()).hexdigest()[:24]
-    cache = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    root = Path(cache) if cache else Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")
-    return root / "vae" / name
+    return Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or _default_cache(), "vae", name)
+
+
+def _default_cache() -> Path:
+    """Where torch keeps what it has compiled: its `default_cache_dir`, which can only be imported with its compiler."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, ImportError, OSError):  # in a container, a user may have no name
+        user = f"uid_{os.getuid()}"
+    return Path(tempfile.gettempdir(), f"torchinductor_{user}")
