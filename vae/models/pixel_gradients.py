@@ -27,10 +27,8 @@ class PixelGradient(torch.autograd.Function):
     plain: Callable[..., Tensor]
     """The same in torch's own operations."""
 
-    @staticmethod
-    def slopes(gradient: Tensor, needed: tuple[bool, ...], saved: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
-        """The gradients by x, logits and the log scale that are needed, from that by the result (B,)."""
-        raise NotImplementedError
+    slopes: Callable[[Tensor, tuple[bool, ...], tuple[Tensor, ...]], tuple[Tensor | None, ...]]
+    """From the gradient by the result, (B, 1), which ones are needed, and what was saved: those by x, logits, scale."""
 
     @classmethod
     def backward(cls, ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
