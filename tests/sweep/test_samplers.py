@@ -85,7 +85,9 @@ def test_an_unknown_name_lists_the_choices(kind):
     ids=lambda config: config["name"],
 )
 def test_a_pruner_stops_the_hopeless_and_never_the_best(config):
-    study = optuna.create_study(pruner=samplers.make_pruner(config), sampler=optuna.samplers.RandomSampler(seed=0))
+    # Hyperband draws a trial's bracket by the name of its study and its number.
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(study_name="pruners", pruner=samplers.make_pruner(config), sampler=sampler)
     for curve in CURVES:
         trial = study.ask()
         for step, value in enumerate(curve, start=1):
